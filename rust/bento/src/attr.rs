@@ -112,6 +112,27 @@ pub struct Attr {
 }
 
 impl Attr {
+    /// An empty inode that belongs to root: times at the epoch, generation 1, no size.
+    #[must_use]
+    pub const fn new(ino: InodeNo, mode: u32, nlink: u32) -> Self {
+        const EPOCH: Timespec = Timespec { sec: 0, nsec: 0 };
+        Self {
+            ino,
+            generation: 1,
+            mode,
+            nlink,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            size: 0,
+            blocks: 0,
+            atime: EPOCH,
+            mtime: EPOCH,
+            ctime: EPOCH,
+            btime: EPOCH,
+        }
+    }
+
     /// The kind of the inode, or `None` where `mode` names none (a damaged disk).
     #[must_use]
     pub const fn kind(&self) -> Option<FileKind> {
@@ -177,11 +198,52 @@ impl SetAttr {
             ctime: ZERO,
         }
     }
+
+    /// Copies the fields that the mask names into `attr`; the kind bits of its mode stay.
+    pub const fn apply_to(&self, attr: &mut Attr) {
+        let mask = self.mask;
+        if mask.contains(SetAttrMask::MODE) {
+            attr.mode = (attr.mode & FileKind::MODE_MASK) | (self.mode & !FileKind::MODE_MASK);
+        }
+        if mask.contains(SetAttrMask::UID) {
+            attr.uid = self.uid;
+        }
+        if mask.contains(SetAttrMask::GID) {
+            attr.gid = self.gid;
+        }
+        if mask.contains(SetAttrMask::SIZE) {
+            attr.size = self.size;
+        }
+        if mask.contains(SetAttrMask::ATIME) {
+            attr.atime = self.atime;
+        }
+        if mask.contains(SetAttrMask::MTIME) {
+            attr.mtime = self.mtime;
+        }
+        if mask.contains(SetAttrMask::CTIME) {
+            attr.ctime = self.ctime;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::FileKind;
+    use super::{Attr, FileKind, SetAttr, SetAttrMask};
+    use crate::InodeNo;
+
+    #[test]
+    fn only_the_fields_of_the_mask_are_applied_and_the_kind_stays() {
+        let mut attr = Attr::new(InodeNo(5), 0o100_644, 1);
+        let set = SetAttr {
+            mask: SetAttrMask::MODE | SetAttrMask::SIZE,
+            mode: 0o040_600,
+            uid: 7,
+            size: 9,
+            ..SetAttr::empty()
+        };
+        set.apply_to(&mut attr);
+        assert_eq!((attr.mode, attr.uid, attr.size), (0o100_600, 0, 9));
+    }
 
     #[test]
     fn kinds_survive_the_way_through_mode_bits() {
