@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Generates from kernel-module/include/bento_abi.h
+#   rust/bento-sys/src/bindings.rs   the declarations, with const assertions of every size and offset
+#   kernel-module/abi_check.c        the same numbers as static assertions for the C compiler
+# Both are committed; a check runs this into an empty directory and compares.
+#
+# usage: generate.sh [OUT]    OUT: root to write below; without it, the tree of this script
+# needs: bindgen 0.73 (bindgen-cli), libclang, rustfmt, the header linux/types.h
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+out=${1:-$root}
+bindings=$out/rust/bento-sys/src/bindings.rs
+check=$out/kernel-module/abi_check.c
+
+case $(bindgen --version) in
+"bindgen 0.73."*) ;;
+*)
+	echo "generate.sh: needs bindgen 0.73, found: $(bindgen --version)" >&2
+	exit 1
+	;;
+esac
+mkdir -p "$(dirname "$bindings")" "$(dirname "$check")"
+
+# BINDGEN_EXTRA_CLANG_ARGS may hold -I of the C library's headers, where they are not in /usr.
+# Raw pointers have no default: whoever fills such a struct names every field.
+cd "$root/kernel-module/include"
+bindgen bento_abi.h --use-core --rust-target 1.85 --rust-edition 2024 \
+	--allowlist-item 'bento_.*|BENTO_.*' --no-prepend-enum-name --with-derive-default \
+	--no-default 'bento_(mount_in|make_in|rename_in|buf|write|fs_ops)' \
+	--merge-extern-blocks --disable-header-comment --no-doc-comments \
+	--raw-line '// SPDX-License-Identifier: GPL-2.0-only' \
+	--raw-line '// Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.' \
+	--formatter none --output "$bindings"
+rustfmt --edition 2024 --config-path "$root/rust/rustfmt.toml" "$bindings"
+
+{
+	cat <<-'C'
+	// SPDX-License-Identifier: GPL-2.0-only
+	/*
+	 * Generated from include/bento_abi.h by rust/bento-sys/generate.sh: do not edit.
+	 *
+	 * The layout that the Rust side was built with, asserted by the C compiler of this
+	 * kernel. The same numbers are const assertions in rust/bento-sys/src/bindings.rs.
+	 */
+	#include <linux/build_bug.h>
+	#include <linux/stddef.h>
+	#include "include/bento_abi.h"
+
+	C
+	# One line per assertion of bindgen: rustfmt may have broken them.
+	tr '\n' ' ' <"$bindings" | tr ';' '\n' | sed -n \
+		-e 's/.*\["Size of \([a-z_]*\)"\].* - \([0-9]*\)usize\].*/static_assert(sizeof(struct \1) == \2);/p' \
+		-e 's/.*\["Alignment of \([a-z_]*\)"\].* - \([0-9]*\)usize\].*/static_assert(__alignof__(struct \1) == \2);/p' \
+		-e 's/.*\["Offset of field: \([a-z_]*\)::\([a-z_]*\)"\].* - \([0-9]*\)usize\].*/static_assert(offsetof(struct \1, \2) == \3);/p'
+} >"$check"
