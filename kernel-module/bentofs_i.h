@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Shared declarations of bentofs.ko: what a mount, an instance and an inode are, and how
+ * a leaf call into a file-system module is made. One section per source file.
+ *
+ * Terms
+ *   build     one loaded module that offers a file system (struct bento_build)
+ *   type      all builds of one name = one file_system_type (struct bento_type)
+ *   mount     one super block (struct bento_mount, sb->s_fs_info)
+ *   instance  the file-system object of one build behind one mount (struct bento_inst);
+ *             an upgrade replaces the instance of a mount
+ *   node      what an instance keeps per inode in memory; opaque u64 here
+ *   gate      percpu_ref per mount; every leaf call holds it, an upgrade closes it
+ *
+ * Leaf calls. All calls into a file system follow this pattern:
+ *
+ *	struct bento_call call;
+ *	u64 dir;
+ *	int err;
+ *
+ *	err = bento_enter_inode(&call, BENTO_OP_LOOKUP, 0, parent, &dir);
+ *	if (err)
+ *		return err;
+ *	err = bento_ops(&call)->lookup(&call.cx, call.fs, dir, name, len, &ino);
+ *	err = bento_leave(&call, err);
+ *
+ * Inside (between enter and leave) the code must not: touch user memory, take or wait for
+ * a folio lock, I_NEW, an inode lock or any lock that is held around another leaf call,
+ * call iget/iput/ilookup/d_*, or wait without bound. Everything taken inside is released
+ * before bento_leave(). An upgrade waits for those who are inside; those who wait at the
+ * closed gate may hold any lock.
+ */
+#ifndef _BENTOFS_I_H
+#define _BENTOFS_I_H
+
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/mm.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "include/bento_abi.h"
+
+#define BENTO_SUPER_MAGIC	0x4f544e42	/* "BNTO", in statfs(2) */
+#define BENTO_BLOCK_BITS	12
+#define BENTO_ID_MAX		40
+
+struct bento_build;
+struct bento_inst;
+struct bento_mount;
+
+/* ------------------------------------------------------------- registry.c */
+
+/* One loaded module that offers a file system. Lives from register to unregister. */
+struct bento_build {
+	struct list_head link;		/* bento_type.builds */
+	struct bento_type *type;
+	const struct bento_fs_ops *ops;
+	struct module *module;
+	u32 flags;			/* BENTO_REGISTER_* */
+	char version[33];		/* ops->version, NUL-terminated */
+};
+
+/* One file-system name. The slots are static (lockdep keys, fs_context) and never reused. */
+struct bento_type {
+	struct file_system_type fst;
+	char name[17];
+	bool used;			/* the slot has a name */
+	bool registered;		/* fst is known to the VFS */
+	bool device;			/* BENTO_CAP_DEVICE; the same in all builds */
+	struct list_head builds;	/* oldest first */
+	struct list_head mounts;	/* bento_mount.type_link */
+	struct bento_build *preferred;	/* for new mounts */
+};
+
+extern struct mutex bento_registry_lock;	/* types, builds, lists of mounts */
+
+/* The build for a new mount, with its module reference taken; NULL: none. */
+struct bento_build *bento_build_get_preferred(struct bento_type *type);
+/* By module name or version, with its module reference; ERR_PTR(-ENOENT, -ENOTUNIQ). */
+struct bento_build *bento_build_find(struct bento_type *type, const char *text);
+void bento_build_put(struct bento_build *build);
+const char *bento_build_id(const struct bento_build *build);
+void bento_type_add_mount(struct bento_mount *bm);
+void bento_type_remove_mount(struct bento_mount *bm);
+ssize_t bento_types_show(char *buf);
+
+/* ----------------------------------------------------- mounts and instances */
+
+/* The device of one instance, as file systems hold it. */
+struct bento_dev {
+	struct bento_mount *bm;
+	struct bento_inst *inst;
+	struct block_device *bdev;	/* NULL without a device */
+	u64 blocks;			/* units of BENTO_BLOCK_SIZE */
+};
+
+struct bento_inst {
+	const struct bento_fs_ops *ops;
+	u64 fs;				/* 0: not mounted, or destroyed */
+	struct bento_mount *bm;
+	struct bento_build *build;	/* with a module reference */
+	struct bento_dev dev;
+	/*
+	 * Set by the panic handler before any destructor runs, never cleared. From then on
+	 * every service of this instance and every new leaf call answers -EIO.
+	 */
+	u32 failed;
+	u32 number;			/* counts the instances of the mount, from 1 */
+	u64 root;
+	struct list_head nodes;		/* bento_inode.node_link, under bm->node_lock */
+	atomic_long_t node_count;	/* nodes not yet dropped */
+};
+
+/* What is armed by debugfs (inject.c). */
+struct bento_inject {
+	spinlock_t lock;
+	u32 armed;			/* read without the lock first */
+	u32 op;
+	u32 action;
+	u32 ms;
+	u32 nth;			/* counts down */
+};
+
+/* Time stamps of the last upgrade in ns of ktime, see upgrade.c. */
+struct bento_stamps {
+	u64 kill, drained, exported, imported, woken;
+};
+
+struct bento_mount {
+	struct super_block *sb;
+	struct bento_type *type;
+	struct list_head type_link;	/* type->mounts */
+	char id[BENTO_ID_MAX];		/* name in sysfs and messages, e.g. "vdb" */
+	char *options;			/* text for the file system, "" if none */
+	bool mapped;			/* BENTO_OPS_MAP; an upgrade cannot change it */
+	bool oops_on_panic;		/* mount option panic=oops */
+	bool shut;			/* the instance is gone (unmount) */
+
+	struct percpu_ref gate;
+	struct bento_inst *inst;	/* stable inside the gate */
+	wait_queue_head_t gate_wq;	/* leaf calls that found the gate closed */
+	wait_queue_head_t drain_wq;	/* the upgrade that waits for leaf calls to leave */
+	struct mutex upgrade_mutex;	/* upgrade against upgrade, remount and unmount */
+	spinlock_t node_lock;		/* bento_inode.{node,node_inst,node_link} */
+
+	struct delayed_work commit_work;
+	struct ratelimit_state log_limit;
+
+	struct kobject kobj;
+	struct completion kobj_gone;
+	struct dentry *debugfs;
+	struct bento_inject inject;
+
+	u32 instances;
+	bool upgrading;
+	struct bento_stamps stamps;
+	u64 pause_ns;			/* of the last upgrade */
+	atomic64_t upgrades;
+	atomic64_t panics;
+	atomic64_t ops_failed;
+	char last_error[128];		/* under upgrade_mutex */
+};
+
+static inline struct bento_mount *BENTO_M(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+/* ------------------------------------------------------------------ inodes */
+
+struct bento_inode {
+	struct inode vfs_inode;
+
+	/*
+	 * The node. Written under bm->node_lock; a reader inside the gate may use @node
+	 * without a lock when @node_inst is the instance of its call (bento_node()).
+	 */
+	u64 node;
+	struct bento_inst *node_inst;	/* NULL: no node */
+	struct list_head node_link;	/* bento_inst.nodes */
+	struct mutex node_lock;		/* one task at a time loads a missing node */
+	struct list_head walk_link;	/* private to the repair walk (upgrade.c) */
+
+	/* Attributes (inode.c). */
+	u64 btime_sec;
+	u32 btime_nsec;
+	u32 dirty_mask;			/* BENTO_SET_* that write_inode() has to persist */
+	char *link;			/* target of a symbolic link, for i_link */
+
+	/* Data path (aops.c). */
+	struct mutex map_lock;		/* allocate, commit, free of this inode's blocks */
+	u32 map_seq;			/* changes with every change of the block map */
+	bool repaired;			/* writeback must allocate for holes */
+	loff_t disk_size;		/* i_size on disk; moves by commit() and setattr(SIZE) */
+	spinlock_t ioend_lock;		/* irq-safe */
+	struct list_head ioend_list;
+	struct work_struct ioend_work;
+};
+
+static inline struct bento_inode *BENTO_I(const struct inode *inode)
+{
+	return container_of(inode, struct bento_inode, vfs_inode);
+}
+
+/* ------------------------------------------------------------------ gate.c */
+
+/* One leaf call, on the stack of the caller. */
+struct bento_call {
+	struct bento_cx cx;
+	struct bento_mount *bm;
+	struct bento_inst *inst;
+	u64 fs;				/* inst->fs */
+	unsigned int nofs;
+	bool gated;			/* holds bm->gate */
+};
+
+/* bento_enter() flags */
+#define BENTO_ENTER_NOKILL	(1U << 0)	/* a fatal signal does not end the wait at the gate */
+
+/*
+ * Starts a leaf call: waits at the gate while an upgrade runs, opens the NOFS scope and
+ * fills the context (ids of the caller, current time; callers may overwrite cx.uid,
+ * cx.gid). May sleep. Returns 0, -EIO (instance failed) or, without NOKILL, -EINTR.
+ */
+int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm);
+
+/*
+ * Ends a leaf call. @ret is the result of the operation; returns it, cut to what the ABI
+ * allows (-EIO for anything below -4095).
+ */
+int bento_leave(struct bento_call *call, int ret);
+
+/*
+ * The node of @inode in the instance of @call; loads it where it is missing or belongs to
+ * an earlier instance. Sleeps only for I/O of the file system. Errors: those of load();
+ * -ESTALE also where the inode now is another one (generation or type differ).
+ */
+int bento_node_load(struct bento_call *call, struct inode *inode, u64 *node);
+
+static inline int bento_node(struct bento_call *call, struct inode *inode, u64 *node)
+{
+	struct bento_inode *bi = BENTO_I(inode);
+
+	if (likely(smp_load_acquire(&bi->node_inst) == call->inst)) {
+		*node = bi->node;
+		return 0;
+	}
+	return bento_node_load(call, inode, node);
+}
+
+/* bento_enter() + bento_node(); after an error nothing is held. */
+int bento_enter_inode(struct bento_call *call, u32 op, u32 flags, struct inode *inode,
+		      u64 *node);
+
+static inline const struct bento_fs_ops *bento_ops(const struct bento_call *call)
+{
+	return call->inst->ops;
+}
+
+/* Does the instance of this call implement BENTO_OPS_*? (An upgrade may change it.) */
+static inline bool bento_has(const struct bento_call *call, u64 ops)
+{
+	return (call->inst->ops->ops & ops) == ops;
+}
+
+/*
+ * Hands a node that load() or create() returned in @call to @inode (which has none). To be
+ * called inside the gate of that same @call: for a new inode allocate it with new_inode()
+ * first, enter, create(), attach, leave, then insert_inode_locked().
+ */
+void bento_node_attach(struct bento_call *call, struct inode *inode, u64 node);
+
+/* Drops the node of an inode, if any (evict, or undo). Not inside a leaf call; never waits
+ * at the gate. */
+void bento_node_drop(struct inode *inode);
+
+/* For a node that was returned but cannot be attached. Inside the gate. */
+void bento_node_discard(struct bento_call *call, u64 node);
+
+/* Did the instance fail? Cheap, for early exits; the answer may be old. */
+static inline bool bento_failed(const struct bento_mount *bm)
+{
+	return READ_ONCE(READ_ONCE(bm->inst)->failed);
+}
+
+/* Gate without the instance, for upgrade.c and super.c. */
+int bento_gate_init(struct bento_mount *bm);
+void bento_gate_exit(struct bento_mount *bm);
+int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento_stamps *st);
+void bento_gate_open(struct bento_mount *bm);
+/* A call into @inst that does not pass the gate (mount, export, import, destroy ...). */
+void bento_enter_inst(struct bento_call *call, u32 op, struct bento_inst *inst);
+/* The live context in the frames of the current task, or NULL. */
+struct bento_cx *bento_cx_find(void);
+int bento_cx_secret_init(void);
+/* Walks: drop all nodes of an instance (which no call uses any more) and wait for the last. */
+void bento_nodes_drop_all(struct bento_inst *inst);
+
+/* ----------------------------------------------------------------- super.c */
+
+struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *build);
+int bento_inst_mount(struct bento_inst *inst, u32 flags);
+/* Frees the file-system object, drops the module reference, frees @inst. */
+void bento_inst_free(struct bento_inst *inst);
+/* The object only; afterwards inst->fs is 0. */
+void bento_inst_destroy(struct bento_inst *inst);
+int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out *out);
+int bento_init_fs_context(struct fs_context *fc);
+void bento_kill_sb(struct super_block *sb);
+void bento_commit_start(struct bento_mount *bm);
+extern struct workqueue_struct *bento_wq;	/* WQ_UNBOUND | WQ_MEM_RECLAIM */
+extern const struct super_operations bento_super_ops;
+
+/* Messages of a mount. */
+#define bento_err(bm, fmt, ...)	pr_err("%s: " fmt "\n", (bm)->id, ##__VA_ARGS__)
+#define bento_warn(bm, fmt, ...) pr_warn("%s: " fmt "\n", (bm)->id, ##__VA_ARGS__)
+#define bento_info(bm, fmt, ...) pr_info("%s: " fmt "\n", (bm)->id, ##__VA_ARGS__)
+
+/* --------------------------------------------------------------- upgrade.c */
+
+/* Upgrades one mount to @build. The caller holds a reference on the super block (s_active)
+ * and on the build. */
+int bento_upgrade(struct bento_mount *bm, struct bento_build *build);
+/* Upgrades by name; for sysfs. */
+int bento_upgrade_by_name(struct bento_mount *bm, const char *name);
+bool bento_mount_get(struct bento_mount *bm);
+void bento_mount_put(struct bento_mount *bm);
+
+/* ---------------------------------------------- services.c, panic.c, inject.c */
+
+void bento_fail_wake(void);		/* wakes all tasks that wait for a lock of a file system */
+int bento_inject_hit(struct bento_inst *inst);	/* slow path of bento_inject_check() */
+void bento_inject_add(struct bento_mount *bm);
+void bento_inject_remove(struct bento_mount *bm);
+int bento_inject_init(void);
+void bento_inject_exit(void);
+const char *bento_op_name(u32 op);
+
+/* 0: go on; 1: panic now; -EIO. */
+static inline int bento_inject_check(struct bento_inst *inst)
+{
+	if (likely(!READ_ONCE(inst->bm->inject.armed)))
+		return 0;
+	return bento_inject_hit(inst);
+}
+
+struct bento_state {
+	u8 *data;			/* kvmalloc */
+	u64 len;
+	u64 cap;
+};
+
+/* ----------------------------------------------------------------- sysfs.c */
+
+int bento_sysfs_init(void);
+void bento_sysfs_exit(void);
+int bento_sysfs_add(struct bento_mount *bm);
+void bento_sysfs_remove(struct bento_mount *bm);
+
+/* ----------------------------------------------------------------- inode.c */
+
+int bento_inode_cache_init(void);
+void bento_inode_cache_exit(void);
+struct inode *bento_alloc_inode(struct super_block *sb);
+void bento_free_inode(struct inode *inode);
+/* The inode in memory, loaded where it is not; ERR_PTR. */
+struct inode *bento_iget(struct super_block *sb, u64 ino);
+void bento_evict_inode(struct inode *inode);
+int bento_write_inode(struct inode *inode, struct writeback_control *wbc);
+void bento_dirty_inode(struct inode *inode, int flags);
+/*
+ * Fits an inode in use to what recovery found on disk; the gate is closed, no lock is held
+ * and none that is held around leaf calls may be taken. @err: result of load() (-ESTALE
+ * also where generation or type differ): the inode is made bad; its node, if any, is
+ * attached by the caller afterwards. Otherwise nlink, mode, ids, times and blocks are taken
+ * from @attr; size and cached pages stay and are written again (bi->repaired).
+ */
+void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int err);
+
+extern const struct inode_operations bento_file_iops;
+extern const struct inode_operations bento_special_iops;
+extern const struct inode_operations bento_symlink_iops;
+
+int bento_setattr(bento_idmap *idmap, struct dentry *dentry, struct iattr *attr);
+int bento_getattr(bento_idmap *idmap, const struct path *path, struct kstat *stat,
+		  u32 request_mask, unsigned int query_flags);
+
+/* --------------------------------------------------- namei.c dir.c file.c aops.c */
+
+extern const struct inode_operations bento_dir_iops;
+extern const struct file_operations bento_dir_fops;
+extern const struct file_operations bento_file_fops;
+extern const struct address_space_operations bento_mapped_aops;
+extern const struct address_space_operations bento_fallback_aops;
+
+#endif /* _BENTOFS_I_H */
