@@ -35,6 +35,7 @@ errnos! {
     ENOENT = 2, "No such file or directory.";
     EINTR = 4, "Interrupted.";
     EIO = 5, "Input/output error; also every call into a file system that has panicked.";
+    ENXIO = 6, "No such device or address; no data behind this offset.";
     E2BIG = 7, "Argument list too long.";
     EBADF = 9, "Bad file descriptor.";
     EAGAIN = 11, "Try again.";
