@@ -212,9 +212,9 @@ extern "C" fn bento_ks_panicking() -> u32 {
 }
 
 /// A heap of its own, for `KernelAlloc` under test.
-fn layout(size: u64, align: u64) -> std::alloc::Layout {
+fn layout(size: u64, align: u64) -> core::alloc::Layout {
     let (size, align) = (size as usize, align as usize);
-    std::alloc::Layout::from_size_align(size + 4096, align.max(16)).expect("sane")
+    core::alloc::Layout::from_size_align(size + 4096, align.max(16)).expect("sane")
 }
 
 #[unsafe(no_mangle)]
