@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! [`CrashDisk`]: records what reaches the disk; [`Trace`]: every medium a power cut may leave.
+
+use crate::disk::{Caching, MemBuf, MemDisk};
+use crate::image::{BLOCK_SIZE, Image, SECTOR_SIZE, pieces};
+use crate::rng::Rng;
+use bento::mapped::DataDevice;
+use bento::{BlockDevice, BlockNo, BlockWrite, Result, WriteOrder};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One write, within one block.
+#[derive(Clone, Debug)]
+struct Write {
+    block: u64,
+    offset: usize,
+    data: Arc<[u8]>,
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Write(Write),
+    Flush,
+}
+
+/// A [`MemDisk`] that records its writes and flushes in order. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct CrashDisk {
+    disk: MemDisk,
+    start: Image,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl CrashDisk {
+    /// A disk with this medium, an empty cache, and nothing recorded.
+    #[must_use]
+    pub fn new(medium: Image, caching: Caching) -> Self {
+        Self {
+            start: medium.clone(),
+            disk: MemDisk::from_image(medium, caching),
+            events: Arc::default(),
+        }
+    }
+
+    /// How many writes and flushes have been recorded: a point in time.
+    #[must_use]
+    pub fn now(&self) -> usize {
+        self.with_events(|events| events.len())
+    }
+
+    /// Everything recorded so far.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace {
+            start: self.start.clone(),
+            events: self.with_events(|events| events.clone()),
+        }
+    }
+
+    /// What a reader of the whole disk would see now.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        self.disk.image()
+    }
+
+    fn with_events<R>(&self, f: impl FnOnce(&mut Vec<Event>) -> R) -> R {
+        f(&mut self.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl BlockDevice for CrashDisk {
+    type Buf = MemBuf;
+    const BLOCK_SIZE: usize = BLOCK_SIZE;
+
+    fn blocks(&self) -> u64 {
+        self.disk.blocks()
+    }
+
+    fn read_only(&self) -> bool {
+        self.disk.read_only()
+    }
+
+    fn read(&self, block: BlockNo) -> Result<MemBuf> {
+        self.disk.read(block)
+    }
+
+    fn zeroed(&self, block: BlockNo) -> Result<MemBuf> {
+        self.disk.zeroed(block)
+    }
+
+    fn write(&self, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
+        self.disk.write(writes, order)?;
+        let recorded = writes.iter().map(|w| {
+            Event::Write(Write {
+                block: w.target.0,
+                offset: 0,
+                data: Arc::from(w.data),
+            })
+        });
+        let barrier = (order == WriteOrder::Barrier).then_some(Event::Flush);
+        self.with_events(|events| {
+            events.extend(barrier.clone());
+            events.extend(recorded);
+            events.extend(barrier);
+        });
+        Ok(())
+    }
+
+    fn flush(&self) -> Result {
+        self.with_events(|events| events.push(Event::Flush));
+        Ok(())
+    }
+}
+
+impl DataDevice for CrashDisk {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result {
+        self.disk.read_at(offset, out)
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> Result {
+        self.disk.write_at(offset, data)?;
+        let recorded = pieces(offset, data.len()).filter_map(|(block, offset, range)| {
+            let data = Arc::from(data.get(range)?);
+            Some(Event::Write(Write {
+                block,
+                offset,
+                data,
+            }))
+        });
+        self.with_events(|events| events.extend(recorded));
+        Ok(())
+    }
+}
+
+/// How many of the possible media of an epoch are tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Epochs of at most this many writes: every subset. Longer ones: every prefix, every single
+    /// write lost, every single write alone, and `random` subsets.
+    pub exhaustive: u32,
+    /// See `exhaustive`.
+    pub random: u32,
+    /// Also cut each last write of a prefix between its sectors.
+    pub torn: bool,
+    /// Where the random subsets come from.
+    pub seed: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            exhaustive: 6,
+            random: 16,
+            torn: true,
+            seed: 1,
+        }
+    }
+}
+
+/// A medium that a power cut may leave.
+#[derive(Clone, Debug)]
+pub struct Crash {
+    /// The medium.
+    pub image: Image,
+    /// The latest moment ([`CrashDisk::now`]) of the power cut.
+    pub at: usize,
+    /// Which writes of the epoch arrived, for the report of a failure.
+    pub what: String,
+}
+
+/// A recorded sequence of writes and flushes.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    start: Image,
+    events: Vec<Event>,
+}
+
+impl Trace {
+    /// How many writes were recorded.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        let is_write = |e: &&Event| matches!(e, Event::Write(_));
+        self.events.iter().filter(is_write).count()
+    }
+
+    /// Calls `visit` with every medium that a power cut may leave, within `limits`; with none
+    /// twice in one epoch. Returns how many that were.
+    pub fn crashes(&self, limits: &Limits, visit: &mut dyn FnMut(Crash)) -> usize {
+        let mut durable = self.start.clone();
+        let mut epoch = Vec::new();
+        let mut visited = 0;
+        let mut rng = Rng::new(limits.seed);
+        let all = self.events.iter().chain([&Event::Flush]);
+        for (at, event) in all.enumerate() {
+            match event {
+                Event::Write(write) => epoch.push(write),
+                // Two flushes in a row open no new possibilities.
+                Event::Flush if epoch.is_empty() && at != self.events.len() => {}
+                Event::Flush => {
+                    let epoch = Epoch {
+                        durable: &durable,
+                        writes: core::mem::take(&mut epoch),
+                        at,
+                    };
+                    visited += epoch.visit(limits, &mut rng, visit);
+                    durable = epoch.image(&vec![true; epoch.writes.len()], None);
+                }
+            }
+        }
+        visited
+    }
+}
+
+/// The writes between two flushes.
+struct Epoch<'a> {
+    durable: &'a Image,
+    writes: Vec<&'a Write>,
+    at: usize,
+}
+
+impl Epoch<'_> {
+    fn visit(&self, limits: &Limits, rng: &mut Rng, visit: &mut dyn FnMut(Crash)) -> usize {
+        let mut seen = HashSet::new();
+        let mut visited = 0;
+        let mut try_one = |arrived: &[bool], torn: Option<(usize, usize)>| {
+            let image = self.image(arrived, torn);
+            if seen.insert(image.digest()) {
+                visited += 1;
+                let what = self.describe(arrived, torn);
+                let at = self.at;
+                visit(Crash { image, at, what });
+            }
+        };
+        for arrived in self.subsets(limits, rng) {
+            try_one(&arrived, None);
+        }
+        if limits.torn {
+            for (last, write) in self.writes.iter().enumerate() {
+                let arrived: Vec<_> = (0..self.writes.len()).map(|i| i < last).collect();
+                for keep in [SECTOR_SIZE, write.data.len().saturating_sub(SECTOR_SIZE)] {
+                    try_one(&arrived, Some((last, keep)));
+                }
+            }
+        }
+        visited
+    }
+
+    /// Which writes arrive, one vector for each possibility.
+    fn subsets(&self, limits: &Limits, rng: &mut Rng) -> Vec<Vec<bool>> {
+        let n = self.writes.len();
+        if u32::try_from(n).is_ok_and(|n| n <= limits.exhaustive) {
+            let every = 0..1u64 << n;
+            return every
+                .map(|bits| (0..n).map(|i| bits >> i & 1 == 1).collect())
+                .collect();
+        }
+        let prefixes = (0..=n).map(|cut| (0..n).map(|i| i < cut).collect());
+        let without = (0..n).map(|lost| (0..n).map(|i| i != lost).collect());
+        let alone = (0..n).map(|only| (0..n).map(|i| i == only).collect());
+        let mut all: Vec<_> = prefixes.chain(without).chain(alone).collect();
+        for _ in 0..limits.random {
+            all.push((0..n).map(|_| rng.below(2) == 1).collect());
+        }
+        all
+    }
+
+    /// The medium after the writes that arrived; of one more only the first bytes.
+    fn image(&self, arrived: &[bool], torn: Option<(usize, usize)>) -> Image {
+        let mut image = self.durable.clone();
+        for (index, (write, arrived)) in self.writes.iter().zip(arrived).enumerate() {
+            let cut = match torn {
+                Some((at, keep)) if at == index => write.data.get(..keep),
+                _ if *arrived => Some(&*write.data),
+                _ => None,
+            };
+            if let Some(bytes) = cut {
+                image
+                    .write(write.block, write.offset, bytes)
+                    .expect("recorded writes lie on the medium");
+            }
+        }
+        image
+    }
+
+    fn describe(&self, arrived: &[bool], torn: Option<(usize, usize)>) -> String {
+        let block = |(w, kept): (&&Write, &bool)| match kept {
+            true => format!("{}", w.block),
+            false => format!("-{}", w.block),
+        };
+        let blocks: Vec<_> = self.writes.iter().zip(arrived).map(block).collect();
+        let torn = torn.map_or(String::new(), |(index, keep)| {
+            format!(", write {index} cut after {keep} bytes")
+        });
+        format!(
+            "power cut at event {}: of the writes since the last flush these arrived (- = lost): \
+             [{}]{torn}",
+            self.at,
+            blocks.join(" ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CrashDisk, Limits};
+    use crate::disk::Caching;
+    use crate::image::{BLOCK_SIZE, Image};
+    use bento::mapped::DataDevice;
+    use bento::{BlockDevice, BlockNo, BlockWrite, WriteOrder};
+    use std::collections::BTreeSet;
+
+    fn put(disk: &CrashDisk, block: u64, order: WriteOrder) {
+        let write = BlockWrite {
+            target: BlockNo(block),
+            data: &[1; BLOCK_SIZE],
+        };
+        disk.write(&[write], order).expect("inside");
+    }
+
+    /// Which of the blocks 0 to 3 have arrived, for every crash.
+    fn outcomes(disk: &CrashDisk, torn: bool) -> BTreeSet<Vec<u8>> {
+        let limits = Limits {
+            torn,
+            ..Limits::default()
+        };
+        let mut all = BTreeSet::new();
+        disk.trace().crashes(&limits, &mut |crash| {
+            let first = |b: u64| crash.image.block(b).expect("inside")[0];
+            all.insert((0..4).map(first).collect());
+        });
+        all
+    }
+
+    #[test]
+    fn an_epoch_loses_any_subset_and_a_flush_nothing() {
+        let disk = CrashDisk::new(Image::new(4), Caching::Short);
+        put(&disk, 0, WriteOrder::Any);
+        put(&disk, 1, WriteOrder::Any);
+        disk.flush().expect("works");
+        put(&disk, 2, WriteOrder::Any);
+        let want = [
+            [0, 0, 0, 0],
+            [1, 0, 0, 0],
+            [0, 1, 0, 0],
+            [1, 1, 0, 0],
+            [1, 1, 1, 0],
+        ];
+        assert_eq!(outcomes(&disk, false), want.map(Vec::from).into());
+    }
+
+    #[test]
+    fn a_barrier_is_behind_all_before_it_and_before_all_behind_it() {
+        let disk = CrashDisk::new(Image::new(4), Caching::Short);
+        put(&disk, 0, WriteOrder::Any);
+        put(&disk, 1, WriteOrder::Barrier);
+        put(&disk, 2, WriteOrder::Any);
+        let want = [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]];
+        assert_eq!(outcomes(&disk, false), want.map(Vec::from).into());
+    }
+
+    #[test]
+    fn a_torn_write_keeps_whole_sectors() {
+        let disk = CrashDisk::new(Image::new(4), Caching::Short);
+        put(&disk, 3, WriteOrder::Any);
+        let mut lengths = BTreeSet::new();
+        disk.trace().crashes(&Limits::default(), &mut |crash| {
+            let block = crash.image.block(3).expect("inside");
+            lengths.insert(block.iter().filter(|b| **b == 1).count());
+        });
+        assert_eq!(lengths, [0, 512, 4096 - 512, 4096].into());
+    }
+
+    #[test]
+    fn long_epochs_are_sampled_and_include_every_prefix() {
+        let disk = CrashDisk::new(Image::new(40), Caching::Short);
+        disk.write_at(0, &vec![1; 40 * BLOCK_SIZE]).expect("inside");
+        let mut counts = BTreeSet::new();
+        let visited = disk.trace().crashes(&Limits::default(), &mut |crash| {
+            counts.insert(crash.image.differences(&Image::new(40)).len());
+        });
+        assert!((0..=40).all(|n| counts.contains(&n)));
+        assert!(visited < 300, "{visited}");
+    }
+}
