@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# One scenario of nixos-tests/ on one Debian kernel. The output holds result.json and
+# console.log; a scenario that fails fails the build.
+{
+  runVm,
+  systemImage,
+  boot,
+  guestImage,
+  kernel,
+}:
+{ name }:
+runVm "vm-${name}-${kernel.series}"
+  {
+    inherit boot systemImage guestImage;
+    driver = builtins.path {
+      name = "vm-driver";
+      path = ../nixos-tests/lib;
+      filter = path: type: baseNameOf path != "init.sh" && baseNameOf path != "__pycache__";
+    };
+    scenario = builtins.path {
+      name = "scenario-${name}";
+      path = ../nixos-tests;
+      filter = path: _: builtins.elem (baseNameOf path) [ "${name}.py" "${name}.toml" ];
+    };
+  }
+  ''
+    python3 -B $driver/run.py $scenario/${name}.py --out $out \
+      --kernel $boot/vmlinuz --initrd $boot/initrd \
+      --guest $guestImage/guest.erofs --system $systemImage/system.erofs
+  ''
