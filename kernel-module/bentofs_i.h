@@ -40,6 +40,8 @@
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
 #include <linux/ratelimit.h>
+#include <linux/rwsem.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
@@ -66,6 +68,7 @@ struct bento_build {
 	const struct bento_fs_ops *ops;
 	struct module *module;
 	u32 flags;			/* BENTO_REGISTER_* */
+	bool live;			/* mounts and sysfs may find it */
 	char version[33];		/* ops->version, NUL-terminated */
 };
 
@@ -115,9 +118,11 @@ struct bento_inst {
 	 */
 	u32 failed;
 	u32 number;			/* counts the instances of the mount, from 1 */
-	u64 root;
+	u64 root;			/* inode number */
+	u64 max_file_size;		/* bytes */
 	struct list_head nodes;		/* bento_inode.node_link, under bm->node_lock */
 	atomic_long_t node_count;	/* nodes not yet dropped */
+	struct rcu_head rcu;		/* for bento_failed() */
 };
 
 /* What is armed by debugfs (inject.c). */
@@ -177,6 +182,12 @@ static inline struct bento_mount *BENTO_M(const struct super_block *sb)
 
 /* ------------------------------------------------------------------ inodes */
 
+/* An extent and the state of the inode's extents (bento_inode.map_seq) that it belongs to. */
+struct bento_map {
+	struct bento_extent ext;	/* len 0: nothing known */
+	u32 seq;
+};
+
 struct bento_inode {
 	struct inode vfs_inode;
 
@@ -191,19 +202,22 @@ struct bento_inode {
 	struct list_head walk_link;	/* private to the repair walk (upgrade.c) */
 
 	/* Attributes (inode.c). */
-	u64 btime_sec;
-	u32 btime_nsec;
-	u32 dirty_mask;			/* BENTO_SET_* that write_inode() has to persist */
-	char *link;			/* target of a symbolic link, for i_link */
+	struct timespec64 btime;
+	char *link;			/* target of a symbolic link, for i_link; NULL: not read yet */
 
-	/* Data path (aops.c). */
-	struct mutex map_lock;		/* allocate, commit, free of this inode's blocks */
-	u32 map_seq;			/* changes with every change of the block map */
-	bool repaired;			/* writeback must allocate for holes */
+	/* Extents (map.c). */
+	struct rw_semaphore map_sem;	/* exclusive: allocate, commit, free */
+	u32 map_seq;			/* moves with every change of the extents, inside the gate */
+	spinlock_t last_lock;
+	struct bento_map last;		/* the last answer of the file system */
 	loff_t disk_size;		/* i_size on disk; moves by commit() and setattr(SIZE) */
+
+	/* Writeback (aops.c). */
 	spinlock_t ioend_lock;		/* irq-safe */
 	struct list_head ioend_list;
 	struct work_struct ioend_work;
+	bool repaired;			/* writeback must allocate for holes */
+	struct work_struct repair_work;	/* inode.c; holds a reference on the inode */
 };
 
 static inline struct bento_inode *BENTO_I(const struct inode *inode)
@@ -289,7 +303,12 @@ void bento_node_discard(struct bento_call *call, u64 node);
 /* Did the instance fail? Cheap, for early exits; the answer may be old. */
 static inline bool bento_failed(const struct bento_mount *bm)
 {
-	return READ_ONCE(READ_ONCE(bm->inst)->failed);
+	bool failed;
+
+	rcu_read_lock();
+	failed = READ_ONCE(READ_ONCE(bm->inst)->failed);
+	rcu_read_unlock();
+	return failed;
 }
 
 /* Gate without the instance, for upgrade.c and super.c. */
@@ -317,6 +336,7 @@ int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out 
 int bento_init_fs_context(struct fs_context *fc);
 void bento_kill_sb(struct super_block *sb);
 void bento_commit_start(struct bento_mount *bm);
+void bento_forget_blocks(struct super_block *sb);
 extern struct workqueue_struct *bento_wq;	/* WQ_UNBOUND | WQ_MEM_RECLAIM */
 extern const struct super_operations bento_super_ops;
 
@@ -337,7 +357,7 @@ void bento_mount_put(struct bento_mount *bm);
 
 /* ---------------------------------------------- services.c, panic.c, inject.c */
 
-void bento_fail_wake(void);		/* wakes all tasks that wait for a lock of a file system */
+void bento_panic_init(void);
 int bento_inject_hit(struct bento_inst *inst);	/* slow path of bento_inject_check() */
 void bento_inject_add(struct bento_mount *bm);
 void bento_inject_remove(struct bento_mount *bm);
@@ -372,34 +392,74 @@ int bento_inode_cache_init(void);
 void bento_inode_cache_exit(void);
 struct inode *bento_alloc_inode(struct super_block *sb);
 void bento_free_inode(struct inode *inode);
-/* The inode in memory, loaded where it is not; ERR_PTR. */
+/* The inode in memory, loaded where it is not; ERR_PTR. Outside leaf calls. */
 struct inode *bento_iget(struct super_block *sb, u64 ino);
 void bento_evict_inode(struct inode *inode);
 int bento_write_inode(struct inode *inode, struct writeback_control *wbc);
-void bento_dirty_inode(struct inode *inode, int flags);
 /*
  * Fits an inode in use to what recovery found on disk; the gate is closed, no lock is held
- * and none that is held around leaf calls may be taken. @err: result of load() (-ESTALE
- * also where generation or type differ): the inode is made bad; its node, if any, is
- * attached by the caller afterwards. Otherwise nlink, mode, ids, times and blocks are taken
- * from @attr; size and cached pages stay and are written again (bi->repaired).
+ * and none that is held around leaf calls may be taken; the caller holds a reference. @err:
+ * result of load() (-ESTALE also where generation or type differ): the inode is made bad;
+ * its node, if any, is attached by the caller afterwards. Otherwise nlink, mode, ids and
+ * blocks are taken from @attr; times, size and cached pages stay and are written again, by
+ * a work item on bento_wq that waits for the gate (flush it before an unmount).
  */
 void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int err);
 
-extern const struct inode_operations bento_file_iops;
-extern const struct inode_operations bento_special_iops;
-extern const struct inode_operations bento_symlink_iops;
-
+/* Which attributes change in memory after an operation of the file system. */
+enum bento_apply {
+	BENTO_APPLY_ALL,		/* a fresh inode */
+	BENTO_APPLY_DIR,		/* a directory whose entries changed */
+	BENTO_APPLY_LINKS,		/* an inode whose link count changed */
+};
+/* Could @attr belong to inode @ino of this mount? Logs and returns -EUCLEAN if not. */
+int bento_attr_check(struct bento_mount *bm, const struct bento_attr *attr, u64 ino);
+void bento_attr_apply(struct inode *inode, const struct bento_attr *attr, enum bento_apply what);
+/* getattr() + apply; inside a leaf call. A failure leaves the inode as it is. */
+void bento_attr_refresh(struct bento_call *call, struct inode *inode, u64 node,
+			enum bento_apply what);
+/* Operation tables by type; @attr was applied. */
+void bento_inode_set_ops(struct inode *inode);
 int bento_setattr(bento_idmap *idmap, struct dentry *dentry, struct iattr *attr);
 int bento_getattr(bento_idmap *idmap, const struct path *path, struct kstat *stat,
 		  u32 request_mask, unsigned int query_flags);
+/* Calls setattr() until it is done (it may answer -EAGAIN). -EPERM: not implemented. */
+int bento_leaf_setattr(struct inode *inode, const struct bento_setattr *set, u32 flags);
 
-/* --------------------------------------------------- namei.c dir.c file.c aops.c */
+static inline struct bento_time bento_time(struct timespec64 ts)
+{
+	return (struct bento_time) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
+}
+
+/* ------------------------------------------------------------------- map.c */
+
+#define BENTO_MAP_ALLOCATE	(1U << 0)	/* fill a hole with unwritten space */
+#define BENTO_MAP_NOWAIT	(1U << 1)	/* -EAGAIN instead of sleeping */
+#define BENTO_MAP_NOKILL	(1U << 2)	/* as BENTO_ENTER_NOKILL */
+int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct bento_map *map);
+int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten);
+
+/* ------------------------------------------------------ aops.c, truncate.c */
+
+extern const struct iomap_ops bento_iomap_ops;
+extern BENTO_IOMAP_WRITE_OPS(bento_iomap_write_ops);
+extern const struct address_space_operations bento_mapped_aops;
+void bento_ioend_work(struct work_struct *work);
+/* Marks everything that is cached dirty again. Takes folio locks. */
+void bento_redirty_cached(struct inode *inode);
+int bento_zero_eof(struct inode *inode, loff_t from, loff_t to, bool *zeroed);
+int bento_truncate(struct inode *inode, loff_t size, const struct bento_setattr *set);
+
+/* -------------------------------------- namei.c dir.c file.c fallback.c */
 
 extern const struct inode_operations bento_dir_iops;
+extern const struct inode_operations bento_file_iops;
+extern const struct inode_operations bento_symlink_iops;
+extern const struct inode_operations bento_special_iops;
 extern const struct file_operations bento_dir_fops;
-extern const struct file_operations bento_file_fops;
-extern const struct address_space_operations bento_mapped_aops;
+extern const struct file_operations bento_mapped_fops;
+extern const struct file_operations bento_fallback_fops;
 extern const struct address_space_operations bento_fallback_aops;
+int bento_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 
 #endif /* _BENTOFS_I_H */

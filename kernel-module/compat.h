@@ -25,6 +25,21 @@
 
 #define BENTO_KERNEL_GE(a, b)	(LINUX_VERSION_CODE >= KERNEL_VERSION(a, b, 0))
 
+/* Headers that came or moved. */
+#if BENTO_KERNEL_GE(6, 4)
+#include <linux/filelock.h>
+#endif
+#if BENTO_KERNEL_GE(6, 12)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+#if BENTO_KERNEL_GE(7, 0)
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
+
 /* Mount idmap: the first argument of most inode operations. */
 #if BENTO_KERNEL_GE(6, 3)
 typedef struct mnt_idmap bento_idmap;
@@ -127,6 +142,7 @@ static inline void bento_set_ctime(struct inode *inode, struct timespec64 ts)
 /* ->mmap() gave way to ->mmap_prepare(). */
 #if BENTO_KERNEL_GE(6, 17)
 #define BENTO_HAS_MMAP_PREPARE		1
+#define bento_desc_shared_maywrite(desc) is_shared_maywrite(&(desc)->vma_flags)
 #else
 #define BENTO_HAS_MMAP_PREPARE		0
 #endif
@@ -157,8 +173,7 @@ typedef struct page bento_wb_page;
 #endif
 
 #if BENTO_KERNEL_GE(6, 17)
-#define BENTO_IOMAP_WRITE_OPS(name, fn) \
-	static const struct iomap_write_ops name = { .iomap_valid = fn }
+#define BENTO_IOMAP_WRITE_OPS(name)	const struct iomap_write_ops name
 #define bento_iomap_set_valid(iomap, ops) do { } while (0)
 #define bento_buffered_write(iocb, from, ops, wops) \
 	iomap_file_buffered_write(iocb, from, ops, wops, NULL)
@@ -169,12 +184,10 @@ typedef struct page bento_wb_page;
 #define bento_iomap_mkwrite(vmf, ops)	iomap_page_mkwrite(vmf, ops, NULL)
 #else
 #if BENTO_KERNEL_GE(6, 3)
-#define BENTO_IOMAP_WRITE_OPS(name, fn) \
-	static const struct iomap_folio_ops name = { .iomap_valid = fn }
+#define BENTO_IOMAP_WRITE_OPS(name)	const struct iomap_folio_ops name
 #define bento_iomap_set_valid(iomap, ops) ((iomap)->folio_ops = (ops))
 #else
-#define BENTO_IOMAP_WRITE_OPS(name, fn) \
-	static const struct iomap_page_ops name = { .iomap_valid = fn }
+#define BENTO_IOMAP_WRITE_OPS(name)	const struct iomap_page_ops name
 #define bento_iomap_set_valid(iomap, ops) ((iomap)->page_ops = (ops))
 #endif
 #if BENTO_KERNEL_GE(6, 10)
@@ -196,8 +209,40 @@ typedef struct page bento_wb_page;
 #define BENTO_TRUNCATE_NEEDS_FLUSH	(!BENTO_KERNEL_GE(6, 12))
 /* Writeback: iomap_writepages(wpc) with ->writeback_range() and ->writeback_submit(). */
 #define BENTO_HAS_WRITEBACK_RANGE	BENTO_KERNEL_GE(6, 17)
-/* Reads: iomap_read_folio(ops, ctx, private) with iomap_bio_read_ops. */
-#define BENTO_HAS_IOMAP_READ_CTX	BENTO_KERNEL_GE(6, 19)
+#if BENTO_HAS_WRITEBACK_RANGE
+static inline int bento_iomap_writepages(struct address_space *mapping,
+					 struct writeback_control *wbc,
+					 struct iomap_writepage_ctx *ctx,
+					 const struct iomap_writeback_ops *ops)
+{
+	ctx->inode = mapping->host;
+	ctx->wbc = wbc;
+	ctx->ops = ops;
+	return iomap_writepages(ctx);
+}
+#else
+#define bento_iomap_writepages(mapping, wbc, ctx, ops) iomap_writepages(mapping, wbc, ctx, ops)
+#endif
+
+/* Reads need a context on newer kernels. */
+#if BENTO_KERNEL_GE(6, 19)
+static inline int bento_iomap_read_folio(struct folio *folio, const struct iomap_ops *ops)
+{
+	iomap_bio_read_folio(folio, ops);
+	return 0;
+}
+#define bento_iomap_readahead(rac, ops)	iomap_bio_readahead(rac, ops)
+#else
+#define bento_iomap_read_folio(folio, ops) iomap_read_folio(folio, ops)
+#define bento_iomap_readahead(rac, ops)	iomap_readahead(rac, ops)
+#endif
+
+/* Our end_io only queues: no need for the block layer to go to a task first. */
+#if BENTO_KERNEL_GE(7, 2)
+#define bento_bio_end_anywhere(bio)	bio_clear_flag(bio, BIO_COMPLETE_IN_TASK)
+#else
+#define bento_bio_end_anywhere(bio)	do { } while (0)
+#endif
 
 #if BENTO_KERNEL_GE(6, 8)
 #define BENTO_MAP_BLOCKS_LEN		, unsigned int len

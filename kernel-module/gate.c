@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The gate of a mount, and the leaf calls that pass it.
+ *
+ * The gate is a percpu_ref. A leaf call takes it with tryget_live and gives it back when it
+ * returns; an upgrade kills it, waits until it is zero, replaces the instance and resurrects
+ * it. Open, it costs about 40 instructions per call and no shared cache line.
+ */
+#define pr_fmt(fmt) "bentofs: " fmt
+
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+
+#include "bentofs_i.h"
+
+static u64 bento_cx_secret __ro_after_init;
+
+int __init bento_cx_secret_init(void)
+{
+	bento_cx_secret = get_random_u64() | 1;
+	return 0;
+}
+
+/* ---------------------------------------------------------------- the gate */
+
+static void bento_gate_release(struct percpu_ref *ref)
+{
+	wake_up_all(&container_of(ref, struct bento_mount, gate)->drain_wq);
+}
+
+int bento_gate_init(struct bento_mount *bm)
+{
+	init_waitqueue_head(&bm->gate_wq);
+	init_waitqueue_head(&bm->drain_wq);
+	return percpu_ref_init(&bm->gate, bento_gate_release, PERCPU_REF_ALLOW_REINIT,
+			       GFP_KERNEL);
+}
+
+/* Nobody is inside and nobody comes: the super block is being torn down. */
+void bento_gate_exit(struct bento_mount *bm)
+{
+	percpu_ref_exit(&bm->gate);
+}
+
+/*
+ * Closes the gate and waits until all leaf calls have left. The switch to atomic mode comes
+ * first: it waits for a grace period (10 ms and more), during which calls still pass. Killed
+ * in per-CPU mode the gate would stay closed for that time.
+ * Returns 0, or -ETIMEDOUT with the gate open again.
+ */
+int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento_stamps *st)
+{
+	percpu_ref_switch_to_atomic_sync(&bm->gate);
+	st->kill = ktime_get_ns();
+	percpu_ref_kill(&bm->gate);
+	if (!wait_event_timeout(bm->drain_wq, percpu_ref_is_zero(&bm->gate),
+				msecs_to_jiffies(drain_ms))) {
+		bento_gate_open(bm);
+		return -ETIMEDOUT;
+	}
+	st->drained = ktime_get_ns();
+	return 0;
+}
+
+void bento_gate_open(struct bento_mount *bm)
+{
+	/* The new instance must be visible to whoever sees the gate open. */
+	smp_wmb();
+	percpu_ref_resurrect(&bm->gate);
+	wake_up_all(&bm->gate_wq);
+}
+
+static noinline int bento_gate_wait(struct bento_mount *bm, u32 flags)
+{
+	do {
+		if (flags & BENTO_ENTER_NOKILL)
+			wait_event(bm->gate_wq, !percpu_ref_is_dying(&bm->gate));
+		else if (wait_event_killable(bm->gate_wq, !percpu_ref_is_dying(&bm->gate)))
+			return -EINTR;
+	} while (!percpu_ref_tryget_live(&bm->gate));
+	return 0;
+}
+
+/* -------------------------------------------------------------- leaf calls */
+
+static __always_inline void bento_call_begin(struct bento_call *call, u32 op)
+{
+	struct bento_cx *cx = &call->cx;
+	struct super_block *sb = call->bm->sb;
+	struct timespec64 now;
+
+	ktime_get_coarse_real_ts64(&now);
+	cx->task = (u64)(unsigned long)current;
+	cx->inst = (u64)(unsigned long)call->inst;
+	cx->op = op;
+	cx->flags = 0;
+	cx->uid = from_kuid_munged(sb->s_user_ns, current_fsuid());
+	cx->gid = from_kgid_munged(sb->s_user_ns, current_fsgid());
+	cx->pid = current->tgid;
+	cx->pad = 0;
+	cx->now.sec = now.tv_sec;
+	cx->now.nsec = now.tv_nsec;
+	cx->now.pad = 0;
+	call->fs = call->inst->fs;
+	call->nofs = memalloc_nofs_save();
+	/* Last: from here on the panic handler can find this context. */
+	WRITE_ONCE(cx->magic, bento_cx_secret ^ (u64)(unsigned long)cx);
+}
+
+int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm)
+{
+	struct bento_inst *inst;
+	int err;
+
+	if (unlikely(!percpu_ref_tryget_live(&bm->gate))) {
+		err = bento_gate_wait(bm, flags);
+		if (err)
+			return err;
+	}
+	inst = READ_ONCE(bm->inst);
+	if (unlikely(READ_ONCE(inst->failed))) {
+		percpu_ref_put(&bm->gate);
+		atomic64_inc(&bm->ops_failed);
+		return -EIO;
+	}
+	call->bm = bm;
+	call->inst = inst;
+	call->gated = true;
+	bento_call_begin(call, op);
+	return 0;
+}
+
+/* The caller knows that @inst stays: it is not yet in use, no longer in use, or in charge
+ * while the gate is closed. A failed instance is called too (destroy, drop_node). */
+void bento_enter_inst(struct bento_call *call, u32 op, struct bento_inst *inst)
+{
+	call->bm = inst->bm;
+	call->inst = inst;
+	call->gated = false;
+	bento_call_begin(call, op);
+}
+
+int bento_leave(struct bento_call *call, int ret)
+{
+	WRITE_ONCE(call->cx.magic, 0);
+	memalloc_nofs_restore(call->nofs);
+	if (unlikely(ret < 0)) {
+		if (ret < -MAX_ERRNO)
+			ret = -EIO;
+		if (READ_ONCE(call->inst->failed))
+			atomic64_inc(&call->bm->ops_failed);
+	}
+	if (call->gated)
+		percpu_ref_put(&call->bm->gate);
+	return ret;
+}
+
+int bento_enter_inode(struct bento_call *call, u32 op, u32 flags, struct inode *inode, u64 *node)
+{
+	int err;
+
+	err = bento_enter(call, op, flags, BENTO_M(inode->i_sb));
+	if (unlikely(err))
+		return err;
+	err = bento_node(call, inode, node);
+	if (unlikely(err))
+		err = bento_leave(call, err);
+	return err;
+}
+
+/*
+ * Looks for a live context in the frames above ours. No table of tasks is needed for it: a
+ * context holds its own address mixed with a secret, which nothing else on a stack does.
+ */
+noinline struct bento_cx *bento_cx_find(void)
+{
+	unsigned long *p = __builtin_frame_address(0);
+	unsigned long end = (unsigned long)task_stack_page(current) + THREAD_SIZE;
+	unsigned long *last = (unsigned long *)(end - sizeof(struct bento_cx));
+
+	for (; p <= last; p++) {
+		struct bento_cx *cx = (struct bento_cx *)p;
+
+		if (READ_ONCE_NOCHECK(*p) == (bento_cx_secret ^ (u64)(unsigned long)p) &&
+		    cx->task == (u64)(unsigned long)current)
+			return cx;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------- nodes */
+
+static void bento_node_free(struct bento_inst *inst, u64 node)
+{
+	struct bento_call call;
+
+	bento_enter_inst(&call, BENTO_OP_DROP_NODE, inst);
+	inst->ops->drop_node(&call.cx, node);
+	bento_leave(&call, 0);
+}
+
+void bento_node_discard(struct bento_call *call, u64 node)
+{
+	u32 op = call->cx.op;
+
+	call->cx.op = BENTO_OP_DROP_NODE;
+	call->inst->ops->drop_node(&call->cx, node);
+	call->cx.op = op;
+}
+
+void bento_node_attach(struct bento_call *call, struct inode *inode, u64 node)
+{
+	struct bento_inode *bi = BENTO_I(inode);
+	struct bento_inst *inst = call->inst;
+
+	atomic_long_inc(&inst->node_count);
+	spin_lock(&call->bm->node_lock);
+	bi->node = node;
+	list_add_tail(&bi->node_link, &inst->nodes);
+	smp_store_release(&bi->node_inst, inst);
+	spin_unlock(&call->bm->node_lock);
+}
+
+/*
+ * Takes the node off @bi; only the task that got it drops it. The instance stays until its
+ * node_count is zero, which is counted down after the drop.
+ */
+static struct bento_inst *bento_node_detach_locked(struct bento_inode *bi, u64 *node)
+{
+	struct bento_inst *inst = bi->node_inst;
+
+	if (!inst)
+		return NULL;
+	*node = bi->node;
+	bi->node = 0;
+	WRITE_ONCE(bi->node_inst, NULL);
+	list_del_init(&bi->node_link);
+	return inst;
+}
+
+static void bento_node_put(struct bento_inst *inst, u64 node)
+{
+	struct bento_mount *bm = inst->bm;
+
+	bento_node_free(inst, node);
+	if (atomic_long_dec_and_test(&inst->node_count))
+		wake_up_all(&bm->drain_wq);
+}
+
+void bento_node_drop(struct inode *inode)
+{
+	struct bento_mount *bm = BENTO_M(inode->i_sb);
+	struct bento_inst *inst;
+	u64 node = 0;
+
+	spin_lock(&bm->node_lock);
+	inst = bento_node_detach_locked(BENTO_I(inode), &node);
+	spin_unlock(&bm->node_lock);
+	if (inst)
+		bento_node_put(inst, node);
+}
+
+void bento_nodes_drop_all(struct bento_inst *inst)
+{
+	struct bento_mount *bm = inst->bm;
+	struct bento_inode *bi;
+	u64 node = 0;
+
+	for (;;) {
+		spin_lock(&bm->node_lock);
+		bi = list_first_entry_or_null(&inst->nodes, struct bento_inode, node_link);
+		if (bi)
+			bento_node_detach_locked(bi, &node);
+		spin_unlock(&bm->node_lock);
+		if (!bi)
+			break;
+		bento_node_put(inst, node);
+		cond_resched();
+	}
+	/* Evictions that took their node before we came are dropping it now. */
+	wait_event(bm->drain_wq, !atomic_long_read(&inst->node_count));
+}
+
+/* Is what load() returned still the inode that @inode stands for? */
+static bool bento_entry_matches(const struct inode *inode, const struct bento_entry *entry)
+{
+	return entry->attr.ino == inode->i_ino &&
+	       entry->attr.generation == inode->i_generation &&
+	       (entry->attr.mode & S_IFMT) == (inode->i_mode & S_IFMT);
+}
+
+static int bento_node_load_locked(struct bento_call *call, struct inode *inode)
+{
+	struct bento_entry entry = {};
+	u32 op = call->cx.op;
+	int err;
+
+	call->cx.op = BENTO_OP_LOAD;
+	err = call->inst->ops->load(&call->cx, call->fs, inode->i_ino, &entry);
+	call->cx.op = op;
+	if (err)
+		return err < 0 ? err : -EIO;
+	if (!entry.node) {
+		bento_err(call->bm, "load of inode %llu returned no node",
+			  (unsigned long long)inode->i_ino);
+		return -EIO;
+	}
+	if (!bento_entry_matches(inode, &entry)) {
+		bento_node_discard(call, entry.node);
+		return -ESTALE;
+	}
+	bento_node_attach(call, inode, entry.node);
+	return 0;
+}
+
+/* After an upgrade, or for an inode whose node the walk has dropped. */
+int bento_node_load(struct bento_call *call, struct inode *inode, u64 *node)
+{
+	struct bento_inode *bi = BENTO_I(inode);
+	int err = 0;
+
+	if (is_bad_inode(inode))
+		return -EIO;
+	mutex_lock(&bi->node_lock);
+	if (READ_ONCE(bi->node_inst) != call->inst) {
+		/* The API forbids two nodes of one inode: the old one goes first. */
+		bento_node_drop(inode);
+		err = bento_node_load_locked(call, inode);
+	}
+	if (!err)
+		*node = bi->node;
+	mutex_unlock(&bi->node_lock);
+	return err;
+}

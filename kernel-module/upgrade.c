@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Live upgrade: replaces the instance of one mount while it is in use.
+ *
+ *	prepare		old instance commits, shortens its state; operations go on
+ *	close the gate	new leaf calls wait, those inside leave (or the upgrade gives up)
+ *	export, import	bytes from the old instance make a new one
+ *	swap, open	from here on the new instance serves
+ *	retire		the old one drops its nodes and goes, with its module reference
+ *
+ * Up to the swap nothing is taken from the old instance: any failure before it drops the new
+ * instance and opens the gate again. A mount whose instance failed (panic) is repaired: the
+ * new build mounts the device as after a crash, and inodes in use are fitted to it.
+ */
+#define pr_fmt(fmt) "bentofs: " fmt
+
+#include <linux/moduleparam.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <uapi/linux/sched/types.h>
+
+#include "bentofs_i.h"
+
+/* First size of the buffer for an exported state; grown inside the pause where needed. */
+#define BENTO_STATE_FIRST	(64U << 10)
+
+static unsigned int drain_ms = 1000;
+module_param(drain_ms, uint, 0644);
+MODULE_PARM_DESC(drain_ms, "how long an upgrade waits for running operations, in ms (default 1000)");
+
+/* ---------------------------------------------------------- mount references */
+
+/* Keeps the super block from going away. Under bento_registry_lock or from sysfs. */
+bool bento_mount_get(struct bento_mount *bm)
+{
+	return atomic_inc_not_zero(&bm->sb->s_active);
+}
+
+struct bento_mount_put_work {
+	struct work_struct work;
+	struct super_block *sb;
+};
+
+static void bento_mount_put_last(struct work_struct *work)
+{
+	struct bento_mount_put_work *put = container_of(work, struct bento_mount_put_work, work);
+
+	deactivate_super(put->sb);
+	kfree(put);
+}
+
+/*
+ * The last reference unmounts, which waits for the readers and writers of our sysfs files:
+ * one of them may be the caller, so it leaves that to a worker. Not on bento_wq, which an
+ * unmount flushes.
+ */
+void bento_mount_put(struct bento_mount *bm)
+{
+	struct bento_mount_put_work *put;
+	struct super_block *sb = bm->sb;
+
+	if (atomic_add_unless(&sb->s_active, -1, 1))
+		return;
+	put = kmalloc(sizeof(*put), GFP_KERNEL | __GFP_NOFAIL);
+	INIT_WORK(&put->work, bento_mount_put_last);
+	put->sb = sb;
+	schedule_work(&put->work);
+}
+
+/* ------------------------------------------------------------------- priority */
+
+/*
+ * While the gate is closed the upgrader must not lose its CPU to an ordinary task. Tasks
+ * that asked for a policy of their own keep it.
+ */
+static bool bento_boost(void)
+{
+	if (current->policy != SCHED_NORMAL)
+		return false;
+	sched_set_fifo(current);
+	return true;
+}
+
+static void bento_unboost(bool boosted)
+{
+	if (boosted)
+		sched_set_normal(current, task_nice(current));
+}
+
+/* ---------------------------------------------------------- export and import */
+
+static int bento_leaf_prepare(struct bento_mount *bm)
+{
+	struct bento_call call;
+	int err;
+
+	err = bento_enter(&call, BENTO_OP_PREPARE, 0, bm);
+	if (err)
+		return err;
+	return bento_leave(&call, bento_ops(&call)->prepare(&call.cx, call.fs));
+}
+
+static int bento_leaf_export(struct bento_inst *inst, struct bento_state *state)
+{
+	struct bento_call call;
+
+	bento_enter_inst(&call, BENTO_OP_EXPORT, inst);
+	return bento_leave(&call, inst->ops->export_state(&call.cx, inst->fs, state));
+}
+
+static int bento_leaf_import(struct bento_inst *inst, u32 schema, const struct bento_state *state)
+{
+	struct bento_mount *bm = inst->bm;
+	struct bento_mount_in in = {
+		.dev = &inst->dev,
+		.options = (const u8 *)bm->options,
+		.options_len = strlen(bm->options),
+		.flags = sb_rdonly(bm->sb) ? BENTO_MOUNT_RDONLY : 0,
+		.state = state->data,
+		.state_len = state->len,
+		.schema = schema,
+	};
+	struct bento_mount_out out = {};
+	struct bento_call call;
+	int err;
+
+	bento_enter_inst(&call, BENTO_OP_IMPORT, inst);
+	err = inst->ops->import_state(&call.cx, &in, &out);
+	err = bento_leave(&call, err);
+	if (err)
+		return err < 0 ? err : -EIO;
+	return bento_check_mount_out(inst, &out);
+}
+
+/* --------------------------------------------------------------------- repair */
+
+struct bento_walk {
+	struct list_head inodes;	/* bento_inode.walk_link, each with a reference */
+	unsigned int lost;
+};
+
+/* References on all inodes in use; those that are being freed or loaded look after themselves. */
+static void bento_walk_collect(struct bento_mount *bm, struct bento_walk *walk)
+{
+	struct super_block *sb = bm->sb;
+	struct inode *inode;
+
+	INIT_LIST_HEAD(&walk->inodes);
+	walk->lost = 0;
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		if (bento_inode_is_new(inode) || is_bad_inode(inode) || !igrab(inode))
+			continue;
+		list_add_tail(&BENTO_I(inode)->walk_link, &walk->inodes);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+}
+
+static void bento_repair_inode(struct bento_inst *inst, struct inode *inode,
+			       struct bento_walk *walk)
+{
+	struct bento_entry entry = {};
+	struct bento_call call;
+	int err;
+
+	bento_enter_inst(&call, BENTO_OP_LOAD, inst);
+	err = inst->ops->load(&call.cx, inst->fs, inode->i_ino, &entry);
+	if (!err && (entry.attr.generation != inode->i_generation ||
+		     (entry.attr.mode & S_IFMT) != (inode->i_mode & S_IFMT)))
+		err = -ESTALE;
+	if (entry.node) {
+		if (err)
+			bento_node_discard(&call, entry.node);
+		else
+			bento_node_attach(&call, inode, entry.node);
+	}
+	bento_leave(&call, err);
+	if (err)
+		walk->lost++;
+	bento_inode_repair(inode, &entry.attr, err);
+}
+
+/* The gate is closed: no call is inside, and none of our locks may be waited for. */
+static void bento_walk_repair(struct bento_inst *inst, struct bento_walk *walk)
+{
+	struct bento_inode *bi;
+
+	list_for_each_entry(bi, &walk->inodes, walk_link) {
+		bento_repair_inode(inst, &bi->vfs_inode, walk);
+		cond_resched();
+	}
+}
+
+/* Outside the gate: the last reference of an inode may free it on disk. */
+static void bento_walk_end(struct bento_walk *walk)
+{
+	struct bento_inode *bi, *next;
+
+	list_for_each_entry_safe(bi, next, &walk->inodes, walk_link) {
+		list_del_init(&bi->walk_link);
+		d_prune_aliases(&bi->vfs_inode);
+		iput(&bi->vfs_inode);
+		cond_resched();
+	}
+}
+
+/* With the gate closed. After a failure the mount stays FAILED, with an empty instance. */
+static int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_walk *walk)
+{
+	struct bento_mount *bm = old->bm;
+	int err;
+
+	bento_inst_destroy(old);
+	/* It may have left half an operation in cached blocks: only the device is trusted. */
+	bento_forget_blocks(bm->sb);
+	err = bento_inst_mount(new, BENTO_MOUNT_REPAIR |
+			       (sb_rdonly(bm->sb) ? BENTO_MOUNT_RDONLY : 0));
+	if (err)
+		return err;
+	if (new->root != old->root) {
+		bento_err(bm, "repair: the root inode became %llu, was %llu", new->root, old->root);
+		return -EUCLEAN;
+	}
+	bento_walk_collect(bm, walk);
+	bento_walk_repair(new, walk);
+	return READ_ONCE(new->failed) ? -EIO : 0;
+}
+
+/* -------------------------------------------------------------------- upgrade */
+
+/* All that one upgrade needs, allocated while operations still run. */
+struct bento_upgrade {
+	struct bento_inst *old;
+	struct bento_inst *new;
+	struct bento_state state;
+	struct bento_stamps st;
+	struct bento_walk walk;
+	bool repair;
+	const char *step;		/* for the message after an error */
+};
+
+static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgrade *up, int err)
+{
+	snprintf(bm->last_error, sizeof(bm->last_error), "upgrade %s -> %s: %s failed (error %d)",
+		 up->old->build->version, bento_build_id(up->new->build), up->step, err);
+	bento_err(bm, "%s; %s stays", bm->last_error,
+		  READ_ONCE(up->old->failed) ? "the failed instance" :
+		  bento_build_id(up->old->build));
+}
+
+/* May @build serve this mount at all? Told before anything is changed. */
+static int bento_upgrade_check(struct bento_mount *bm, struct bento_build *build)
+{
+	const struct bento_fs_ops *old = bm->inst->ops, *new = build->ops;
+
+	if (bm->type != build->type)
+		return -EINVAL;
+	if (!!(new->ops & BENTO_OPS_MAP) != bm->mapped) {
+		bento_err(bm, "%s moves file data in another way than the mount; unmount first",
+			  bento_build_id(build));
+		return -EOPNOTSUPP;
+	}
+	if (!bento_failed(bm) && (old->schema < new->schema_min || old->schema > new->schema)) {
+		bento_err(bm, "%s exports state schema %u, %s imports %u to %u",
+			  bento_build_id(bm->inst->build), old->schema, bento_build_id(build),
+			  new->schema_min, new->schema);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/*
+ * With the gate closed: makes up->new ready to serve. An instance that fails here, in its
+ * export or before, is repaired at once.
+ */
+static int bento_upgrade_transfer(struct bento_upgrade *up)
+{
+	struct bento_inst *old = up->old;
+	int err = 0;
+
+	if (!READ_ONCE(old->failed)) {
+		up->step = "export";
+		err = bento_leaf_export(old, &up->state);
+		up->st.exported = ktime_get_ns();
+	}
+	if (READ_ONCE(old->failed)) {
+		up->repair = true;
+		up->step = "repair";
+		up->st.exported = ktime_get_ns();
+		err = bento_repair(old, up->new, &up->walk);
+	} else if (!err) {
+		up->step = "import";
+		err = bento_leaf_import(up->new, old->ops->schema, &up->state);
+		if (!err && up->new->root != old->root)
+			err = -EUCLEAN;
+	}
+	up->st.imported = ktime_get_ns();
+	return err;
+}
+
+static int bento_upgrade_pause(struct bento_mount *bm, struct bento_upgrade *up)
+{
+	bool boosted = bento_boost();
+	int err;
+
+	up->step = "drain";
+	err = bento_gate_close(bm, drain_ms, &up->st);
+	if (err)
+		goto out;
+	err = bento_upgrade_transfer(up);
+	if (!err) {
+		WRITE_ONCE(bm->inst, up->new);
+		bm->sb->s_maxbytes = up->new->max_file_size;
+	}
+	bento_gate_open(bm);
+	up->st.woken = ktime_get_ns();
+out:
+	bento_unboost(boosted);
+	percpu_ref_switch_to_percpu(&bm->gate);
+	return err;
+}
+
+static void bento_upgrade_done(struct bento_mount *bm, struct bento_upgrade *up)
+{
+	bm->stamps = up->st;
+	bm->pause_ns = up->st.woken - up->st.kill;
+	bm->last_error[0] = '\0';
+	atomic64_inc(&bm->upgrades);
+	if (up->repair)
+		bento_info(bm, "repaired %s %s -> %s: pause %llu us, %u inodes lost",
+			   bm->type->name, up->old->build->version, up->new->build->version,
+			   bm->pause_ns / 1000, up->walk.lost);
+	else
+		bento_info(bm, "upgraded %s %s -> %s: pause %llu us", bm->type->name,
+			   up->old->build->version, up->new->build->version, bm->pause_ns / 1000);
+}
+
+static int bento_upgrade_run(struct bento_mount *bm, struct bento_upgrade *up)
+{
+	int err = 0;
+
+	up->step = "prepare";
+	if (!READ_ONCE(up->old->failed))
+		err = bento_leaf_prepare(bm);
+	/* A panic in prepare() made a repair of it. */
+	if (!err || READ_ONCE(up->old->failed))
+		err = bento_upgrade_pause(bm, up);
+	if (err) {
+		bento_upgrade_error(bm, up, err);
+		bento_inst_free(up->new);
+		return err;
+	}
+	bento_upgrade_done(bm, up);
+	bento_inst_free(up->old);
+	return 0;
+}
+
+static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *build,
+				  struct bento_upgrade *up)
+{
+	int err = -ENOMEM;
+
+	/* A frozen file system must not be written, which prepare() and repair do. */
+	if (!sb_start_intwrite_trylock(bm->sb)) {
+		bento_err(bm, "upgrade refused: the file system is frozen");
+		return -EBUSY;
+	}
+	up->old = bm->inst;
+	up->new = bento_inst_alloc(bm, build);
+	up->state.data = kvmalloc(BENTO_STATE_FIRST, GFP_KERNEL);
+	up->state.cap = BENTO_STATE_FIRST;
+	if (up->new && up->state.data) {
+		WRITE_ONCE(bm->upgrading, true);
+		err = bento_upgrade_run(bm, up);
+		WRITE_ONCE(bm->upgrading, false);
+	} else if (up->new) {
+		bento_inst_free(up->new);
+	}
+	kvfree(up->state.data);
+	sb_end_intwrite(bm->sb);
+	return err;
+}
+
+int bento_upgrade(struct bento_mount *bm, struct bento_build *build)
+{
+	struct bento_upgrade up = {};
+	int err;
+
+	INIT_LIST_HEAD(&up.walk.inodes);
+	mutex_lock(&bm->upgrade_mutex);
+	err = bento_upgrade_check(bm, build);
+	if (!err)
+		err = bento_upgrade_unfrozen(bm, build, &up);
+	mutex_unlock(&bm->upgrade_mutex);
+	/* May free inodes on disk, which waits for a freeze: nothing is held here. */
+	bento_walk_end(&up.walk);
+	if (up.repair)
+		shrink_dcache_sb(bm->sb);
+	return err;
+}
+
+int bento_upgrade_by_name(struct bento_mount *bm, const char *name)
+{
+	struct bento_build *build;
+	int err;
+
+	build = bento_build_find(bm->type, name);
+	if (IS_ERR(build)) {
+		if (PTR_ERR(build) == -ENOTUNIQ)
+			bento_err(bm, "upgrade: several loaded builds of %s have version %s; name the module",
+				  bm->type->name, name);
+		else
+			bento_err(bm, "upgrade: no loaded build of %s is called %s, nor has that version",
+				  bm->type->name, name);
+		return PTR_ERR(build);
+	}
+	if (!bento_mount_get(bm)) {
+		bento_build_put(build);
+		return -ENODEV;
+	}
+	err = bento_upgrade(bm, build);
+	bento_mount_put(bm);
+	bento_build_put(build);
+	return err;
+}
