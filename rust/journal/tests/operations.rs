@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What a handle promises to the file system that uses it.
+
+use bento::{BlockNo, Errno};
+use bento_sim::{CrashDisk, Fault, FaultDisk, Image, MemDisk};
+use journal::Journal;
+
+fn journal() -> (MemDisk, Journal<MemDisk>) {
+    let disk = MemDisk::new(600);
+    Journal::format(&disk, BlockNo(4), 20).expect("a possible place");
+    let journal = Journal::open(disk.clone(), BlockNo(4), 20, false).expect("a new log");
+    (disk, journal)
+}
+
+fn byte(journal: &Journal<MemDisk>, block: u64) -> u8 {
+    journal.read(BlockNo(block), |b| b[0]).expect("inside")
+}
+
+#[test]
+fn nobody_sees_an_operation_before_its_commit_and_a_dropped_one_never() {
+    let (_, journal) = journal();
+    let mut tx = journal.begin(2).expect("room");
+    tx.write(BlockNo(30), 0, &[1]).expect("inside");
+    tx.zero(BlockNo(31)).expect("inside");
+    tx.free_later(40..50).expect("inside");
+    assert_eq!(tx.read(BlockNo(30), |b| b[0]), Ok(1));
+    assert_eq!(byte(&journal, 30), 0);
+    drop(tx);
+    assert_eq!(byte(&journal, 30), 0);
+    assert_eq!(journal.pending_blocks(), Ok(0));
+    let mut tx = journal.begin(1).expect("room");
+    tx.write(BlockNo(30), 0, &[2]).expect("inside");
+    tx.commit().expect("healthy");
+    assert_eq!(byte(&journal, 30), 2);
+}
+
+#[test]
+fn only_the_bytes_that_were_written_change() {
+    let (disk, journal) = journal();
+    for (at, value) in [(0, 1), (4095, 2), (100, 3)] {
+        let mut tx = journal.begin(1).expect("room");
+        tx.write(BlockNo(30), at, &[value]).expect("inside");
+        tx.commit().expect("healthy");
+    }
+    journal.commit().expect("healthy");
+    let image = disk.image();
+    let block = image.block(30).expect("inside");
+    let changed = (0..).zip(&block[..]).filter(|(_, b)| **b != 0);
+    let changed: Vec<(usize, u8)> = changed.map(|(i, b)| (i, *b)).collect();
+    assert_eq!(changed, [(0, 1), (100, 3), (4095, 2)]);
+}
+
+#[test]
+fn mistakes_of_the_file_system_are_refused() {
+    let (_, journal) = journal();
+    let max = journal.max_credits();
+    assert_eq!(max, 18, "20 blocks without header and descriptor");
+    assert_eq!(journal.begin(max + 1).err(), Some(Errno::E2BIG));
+    let mut tx = journal.begin(1).expect("room");
+    assert_eq!(tx.write(BlockNo(30), 4090, &[0; 7]), Err(Errno::EINVAL));
+    assert_eq!(
+        tx.write(BlockNo(30), usize::MAX, &[0; 7]),
+        Err(Errno::EINVAL)
+    );
+    assert_eq!(tx.write(BlockNo(600), 0, &[1]), Err(Errno::EUCLEAN));
+    assert_eq!(tx.zero(BlockNo(5)), Err(Errno::EUCLEAN), "in the log");
+    assert_eq!(tx.free_later(590..601), Err(Errno::EUCLEAN));
+    assert_eq!(tx.free_later(0..5), Err(Errno::EUCLEAN), "into the log");
+    tx.write(BlockNo(30), 0, &[1]).expect("the one credit");
+    assert_eq!(tx.credits_left(), 0);
+    tx.write(BlockNo(30), 9, &[1]).expect("the same block");
+    assert_eq!(tx.write(BlockNo(31), 0, &[1]), Err(Errno::E2BIG));
+}
+
+#[test]
+fn freed_blocks_are_pending_until_the_commit() {
+    let (_, journal) = journal();
+    let mut tx = journal.begin(1).expect("room");
+    tx.free_later(100..110).expect("inside");
+    tx.free_later(110..120).expect("inside");
+    assert!(tx.is_pending(BlockNo(119)) && !tx.is_pending(BlockNo(120)));
+    tx.commit().expect("healthy");
+    let mut tx = journal.begin(1).expect("room");
+    assert_eq!(tx.pending_in(0..105), Some(100..105));
+    assert_eq!(tx.pending_in(115..600), Some(115..120));
+    assert_eq!(tx.pending_in(120..600), None);
+    assert_eq!(tx.zero(BlockNo(100)), Err(Errno::EINVAL));
+    assert_eq!(tx.write(BlockNo(100), 0, &[1]), Err(Errno::EINVAL));
+    drop(tx);
+    assert_eq!(journal.pending_blocks(), Ok(20));
+    journal.commit().expect("healthy");
+    assert_eq!(journal.pending_blocks(), Ok(0));
+    let mut tx = journal.begin(1).expect("room");
+    assert_eq!(tx.zero(BlockNo(100)), Ok(()));
+}
+
+#[test]
+fn a_full_log_is_committed_by_the_next_operation_that_needs_room() {
+    let (disk, journal) = journal();
+    for n in 0..10u8 {
+        let mut tx = journal.begin(4).expect("room");
+        for block in 0..4 {
+            let block = BlockNo(100 + u64::from(n) * 4 + block);
+            tx.write(block, 0, &[n + 1]).expect("inside");
+        }
+        tx.commit().expect("healthy");
+    }
+    assert_eq!(
+        journal.sequence(),
+        Ok(3),
+        "4 operations of 4 blocks fit 18 blocks"
+    );
+    let on_disk = |block| disk.image().block(block).expect("inside")[0];
+    assert_eq!((on_disk(100), on_disk(131), on_disk(132)), (1, 8, 0));
+}
+
+#[test]
+fn durable_changes_cost_no_log_write() {
+    let disk = CrashDisk::new(Image::new(64), bento_sim::Caching::Short);
+    Journal::format(&disk, BlockNo(4), 20).expect("a possible place");
+    let journal = Journal::open(disk.clone(), BlockNo(4), 20, false).expect("a new log");
+    let change = |value| {
+        let mut tx = journal.begin(1).expect("room");
+        tx.write(BlockNo(30), 0, &[value]).expect("inside");
+        let sequence = tx.sequence();
+        tx.commit().expect("healthy");
+        sequence
+    };
+    let first = change(1);
+    journal.commit().expect("healthy");
+    let second = change(2);
+    let writes = disk.trace().writes();
+    journal.commit_through(first).expect("healthy");
+    assert_eq!(disk.trace().writes(), writes, "durable already");
+    journal.commit_through(second).expect("healthy");
+    assert_eq!(
+        disk.trace().writes(),
+        writes + 4,
+        "header, targets, contents; home"
+    );
+    journal.commit().expect("healthy");
+    assert_eq!(disk.trace().writes(), writes + 4, "nothing left");
+}
+
+#[test]
+fn a_transaction_larger_than_one_write_is_whole_after_recovery() {
+    let disk = MemDisk::new(2000);
+    Journal::format(&disk, BlockNo(1), 900).expect("a possible place");
+    let faulty = FaultDisk::new(disk.clone());
+    let journal = Journal::open(faulty.clone(), BlockNo(1), 900, false).expect("a new log");
+    let mut tx = journal.begin(700).expect("room");
+    for block in 1000..1700u64 {
+        tx.write(BlockNo(block), 0, &block.to_le_bytes())
+            .expect("inside");
+    }
+    tx.commit().expect("healthy");
+    // Six writes of at most 128 blocks take the log; the seventh goes to the home blocks.
+    faulty.fail(Fault::Write, 7);
+    assert_eq!(journal.commit(), Err(Errno::EIO));
+    drop(journal);
+    let rebooted = MemDisk::from_image(disk.image(), bento_sim::Caching::Short);
+    drop(Journal::open(rebooted.clone(), BlockNo(1), 900, false).expect("a good log"));
+    let image = rebooted.image();
+    for block in 1000..1700u64 {
+        let bytes = image.block(block).expect("inside");
+        assert_eq!(bytes[..8], block.to_le_bytes());
+    }
+}
