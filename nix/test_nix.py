@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""What can be proved of the Nix files without nixpkgs: syntax, format, and the lock.
+
+Needs nix-instantiate, and nixfmt (the official format) where NIXFMT names it.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHA256 = re.compile(r"sha256-[A-Za-z0-9+/]{43}=")
+
+
+def nix_files():
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.nix"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    return [ROOT / name for name in listed if (ROOT / name).exists()]
+
+
+def lock_faults(lock, flake):
+    """Every way in which a lock and the text of its flake.nix disagree, in words."""
+    faults = []
+    nodes = lock["nodes"]
+    root = nodes[lock["root"]]["inputs"]
+    urls = dict(re.findall(r'^\s*([a-z-]+)\.url = "(.*)";', flake, re.M))
+    urls |= dict(re.findall(r'^\s*([a-z-]+) = \{\s*url = "(.*)";', flake, re.M))
+    if lock["version"] != 7:
+        faults.append(f"version {lock['version']} instead of 7")
+    if set(urls) != set(root):
+        faults.append(f"inputs {sorted(urls)} in flake.nix, {sorted(root)} in the lock")
+    for name, url in urls.items():
+        original = nodes.get(root.get(name, ""), {}).get("original", {})
+        locked_url = "github:" + "/".join(
+            original[key] for key in ("owner", "repo", "ref") if key in original
+        ) if original else "nothing"
+        if locked_url != url:
+            faults.append(f"{name}: {url} in flake.nix, {locked_url} in the lock")
+    for name, node in nodes.items():
+        if name == lock["root"]:
+            continue
+        locked = node.get("locked", {})
+        if not re.fullmatch(r"[0-9a-f]{40}", locked.get("rev", "")):
+            faults.append(f"{name}: no revision of 40 hex digits")
+        if not SHA256.fullmatch(locked.get("narHash", "")):
+            faults.append(f"{name}: no narHash")
+        if not isinstance(locked.get("lastModified"), int):
+            faults.append(f"{name}: no lastModified")
+    follows = nodes.get("rust-overlay", {}).get("inputs", {}).get("nixpkgs")
+    if follows != ["nixpkgs"]:
+        faults.append(f"rust-overlay does not follow nixpkgs but {follows}")
+    return faults
+
+
+class Syntax(unittest.TestCase):
+    def test_every_nix_file_parses(self):
+        files = nix_files()
+        self.assertGreater(len(files), 10)
+        done = subprocess.run(
+            ["nix-instantiate", "--parse", *files], capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_every_nix_file_has_the_official_format(self):
+        nixfmt = os.environ.get("NIXFMT")
+        if not nixfmt:
+            self.skipTest("NIXFMT is not set: ./dev check sets it")
+        done = subprocess.run([nixfmt, "--check", *nix_files()], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Lock(unittest.TestCase):
+    def setUp(self):
+        self.lock = json.loads((ROOT / "flake.lock").read_text())
+        self.flake = (ROOT / "flake.nix").read_text()
+
+    def test_the_lock_fits_the_flake(self):
+        self.assertEqual(lock_faults(self.lock, self.flake), [])
+
+    def test_a_lock_that_does_not_fit_is_found(self):
+        def broken(change):
+            lock = json.loads(json.dumps(self.lock))
+            change(lock["nodes"])
+            return lock_faults(lock, self.flake)
+
+        self.assertTrue(broken(lambda n: n["crane"]["locked"].pop("narHash")))
+        self.assertTrue(broken(lambda n: n["crane"]["locked"].update(rev="main")))
+        self.assertTrue(broken(lambda n: n["nixpkgs"]["original"].update(ref="nixos-23.05")))
+        self.assertTrue(broken(lambda n: n["rust-overlay"]["inputs"].pop("nixpkgs")))
+        self.assertTrue(broken(lambda n: n["root"]["inputs"].pop("crane")))
+        self.assertTrue(lock_faults(self.lock, self.flake.replace("ipetkov/crane", "other/crane")))
+
+
+if __name__ == "__main__":
+    unittest.main()
