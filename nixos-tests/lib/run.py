@@ -74,7 +74,11 @@ class Run:
 
     def execute(self, script):
         try:
-            exec(compile(script.read_text(), str(script), "exec"), self.names())
+            names = self.names()
+            # NixOS gets both as one script: the helpers first.
+            for part in (script.with_name("prelude.py"), script):
+                if part.exists():
+                    exec(compile(part.read_text(), str(part), "exec"), names)
             self.check_taint()
         except (RequestedAssertionFailed, MachineError, AssertionError) as error:
             line = next(

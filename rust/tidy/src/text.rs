@@ -39,7 +39,7 @@ const PLACES: [&str; 7] = [
 
 pub(crate) fn check(file: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if file.name().starts_with("LICENSE") {
+    if file.path.starts_with("LICENSE") {
         return findings;
     }
     findings.extend(licence(file));

@@ -4,9 +4,11 @@
 //!
 //! Any error and any difference counts: the exit code is zero only if there was none. The time of
 //! every operation is kept, so that the report can say how long clients waited while something
-//! else happened (`--windows`).
+//! else happened (`--windows`). Because many of the random operations wait for the disk anyway, a
+//! separate [`probe`] repeats one cheap operation and is reported by itself.
 
 mod model;
+mod probe;
 mod report;
 mod worker;
 
@@ -64,7 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.jobs > 0 && args.files > 1, "nothing to do");
     let stop = AtomicBool::new(false);
     let started = Instant::now();
-    let outcomes = thread::scope(|scope| {
+    let (outcomes, probe) = thread::scope(|scope| {
+        let probe = scope.spawn(|| probe::run(&args.dir, &stop));
         let workers: Vec<_> = (0..args.jobs)
             .map(|n| {
                 let stop = &stop;
@@ -74,13 +77,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         wait(args, &stop, || {
             workers.iter().all(thread::ScopedJoinHandle::is_finished)
         });
-        workers
+        let outcomes: anyhow::Result<Vec<Outcome>> = workers
             .into_iter()
             .map(|worker| worker.join().expect("a worker does not panic"))
-            .collect::<anyhow::Result<Vec<Outcome>>>()
-    })?;
-    let elapsed = started.elapsed();
-    finish(args, elapsed, outcomes)
+            .collect();
+        (outcomes, probe.join().expect("the probe does not panic"))
+    });
+    finish(args, started.elapsed(), outcomes?, probe?)
 }
 
 /// One worker from its first operation to the last comparison.
@@ -118,20 +121,24 @@ fn wait(args: &Args, stop: &AtomicBool, ended: impl Fn() -> bool) {
     stop.store(true, Ordering::Relaxed);
 }
 
-fn finish(args: &Args, elapsed: Duration, outcomes: Vec<Outcome>) -> anyhow::Result<()> {
+fn finish(
+    args: &Args,
+    elapsed: Duration,
+    outcomes: Vec<Outcome>,
+    probe: Outcome,
+) -> anyhow::Result<()> {
     let windows = match &args.windows {
         Some(path) => fs::read_to_string(path)
             .with_context(|| format!("cannot read the windows in {}", path.display()))?,
         None => String::new(),
     };
     let mut samples = Vec::new();
-    let mut problems = Vec::new();
+    let (mut failed, mut mismatches) = (probe.failed, probe.mismatches);
     for outcome in outcomes {
         samples.extend(outcome.samples);
-        problems.push((outcome.failed, outcome.mismatches));
+        failed.extend(outcome.failed);
+        mismatches.extend(outcome.mismatches);
     }
-    let failed: Vec<String> = problems.iter().flat_map(|(f, _)| f.clone()).collect();
-    let mismatches: Vec<String> = problems.into_iter().flat_map(|(_, m)| m).collect();
     let report = Report {
         jobs: args.jobs,
         operations: samples.len(),
@@ -139,6 +146,7 @@ fn finish(args: &Args, elapsed: Duration, outcomes: Vec<Outcome>) -> anyhow::Res
         failed,
         mismatches,
         latency: Latency::new(samples),
+        probe: Latency::new(probe.samples),
         windows: Window::parse(&windows)?,
     };
     print!("{}", report.text());

@@ -2,7 +2,6 @@
 //! What a run of the hammer found, for people and for programs.
 
 use crate::latency::{Latency, Window};
-use core::fmt::Write as _;
 use core::time::Duration;
 
 #[derive(Debug)]
@@ -14,7 +13,10 @@ pub(super) struct Report {
     pub(super) failed: Vec<String>,
     /// One line per answer that differs from the model.
     pub(super) mismatches: Vec<String>,
+    /// Of the workers.
     pub(super) latency: Latency,
+    /// Of the probe.
+    pub(super) probe: Latency,
     pub(super) windows: Vec<Window>,
 }
 
@@ -37,23 +39,25 @@ impl Report {
             self.failed.len(),
             self.mismatches.len()
         );
-        let at = |permille| us(self.latency.permille(permille));
-        out += &format!(
-            "hammer: latency in us: p50 {} p99 {} p99.9 {} longest {}\n",
-            at(500),
-            at(990),
-            at(999),
-            at(1000)
-        );
-        for &window in &self.windows {
-            let around = self.latency.around(window);
+        for (name, latency) in [("hammer", &self.latency), ("probe", &self.probe)] {
+            let at = |permille| us(latency.permille(permille));
             out += &format!(
-                "hammer: window of {} us: {} operations, longest {} us; 2 s before: {} us\n",
-                us(window.end - window.start),
-                around.ops,
-                us(around.longest),
-                us(around.longest_before)
+                "{name}: latency in us: p50 {} p99 {} p99.9 {} longest {}\n",
+                at(500),
+                at(990),
+                at(999),
+                at(1000)
             );
+            for &window in &self.windows {
+                let around = latency.around(window);
+                out += &format!(
+                    "{name}: window of {} us: {} operations, longest {} us; 2 s before: {} us\n",
+                    us(window.end - window.start),
+                    around.ops,
+                    us(around.longest),
+                    us(around.longest_before)
+                );
+            }
         }
         out
     }
@@ -61,32 +65,38 @@ impl Report {
     /// One JSON object; all times in microseconds. `histogram[i]`: operations of less than 2^i us
     /// that are not in an earlier class.
     pub(super) fn json(&self) -> String {
+        format!(
+            "{{\"operations\":{},\"seconds\":{:.3},\"failed\":{},\"mismatches\":{},\"hammer\":{},\"probe\":{}}}\n",
+            self.operations,
+            self.elapsed.as_secs_f64(),
+            self.failed.len(),
+            self.mismatches.len(),
+            self.client(&self.latency),
+            self.client(&self.probe),
+        )
+    }
+
+    /// What one kind of client saw.
+    fn client(&self, latency: &Latency) -> String {
         let mut windows = String::new();
         for (i, &window) in self.windows.iter().enumerate() {
-            let around = self.latency.around(window);
+            let around = latency.around(window);
             let comma = if i > 0 { "," } else { "" };
-            write!(
-                windows,
+            windows += &format!(
                 "{comma}{{\"length_us\":{},\"operations\":{},\"longest_us\":{},\"longest_before_us\":{}}}",
                 us(window.end - window.start),
                 around.ops,
                 us(around.longest),
                 us(around.longest_before)
-            )
-            .expect("a String takes everything");
+            );
         }
         format!(
-            "{{\"operations\":{},\"seconds\":{:.3},\"failed\":{},\"mismatches\":{},\"p50_us\":{},\
-             \"p99_us\":{},\"p999_us\":{},\"longest_us\":{},\"histogram\":{:?},\"windows\":[{windows}]}}\n",
-            self.operations,
-            self.elapsed.as_secs_f64(),
-            self.failed.len(),
-            self.mismatches.len(),
-            us(self.latency.permille(500)),
-            us(self.latency.permille(990)),
-            us(self.latency.permille(999)),
-            us(self.latency.permille(1000)),
-            self.latency.histogram(),
+            "{{\"p50_us\":{},\"p99_us\":{},\"p999_us\":{},\"longest_us\":{},\"histogram\":{:?},\"windows\":[{windows}]}}",
+            us(latency.permille(500)),
+            us(latency.permille(990)),
+            us(latency.permille(999)),
+            us(latency.permille(1000)),
+            latency.histogram(),
         )
     }
 }

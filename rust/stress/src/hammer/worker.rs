@@ -14,7 +14,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// What a worker leaves behind.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) samples: Vec<Sample>,
     pub(super) failed: Vec<String>,
@@ -55,11 +55,7 @@ impl Worker {
             links: Vec::new(),
             counter: 0,
             first_id: number * 256 + 1,
-            outcome: Outcome {
-                samples: Vec::new(),
-                failed: Vec::new(),
-                mismatches: Vec::new(),
-            },
+            outcome: Outcome::default(),
         })
     }
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# The power goes while files are written and synced. After recovery everything that fsync promised
+# is there, nothing of other files shows, and fsck finds nothing.
+import time
+
+LOG = "/dev/disk/by-id/virtio-log"
+
+for number, seconds in enumerate((6, 11, 17), start=1):
+    with subtest(f"power cut {number}"):
+        load()
+        format_and_mount()
+        machine.succeed(f"dd if=/dev/zero of={LOG} bs=1M count=16 conv=fsync status=none")
+        background("writer", f"stress powercut write {MNT}/work --log {LOG} --seed {number}")
+        machine.wait_until_succeeds(f"test $(head -c 1M {LOG} | tr -d '\\0' | grep -c done) -ge 5", timeout=120)
+        time.sleep(seconds)
+        machine.fail("test -e /run/writer.rc")
+        machine.crash()
+
+        load()
+        mount()
+        print(machine.succeed(f"stress powercut verify {MNT}/work --log {LOG} --at-least 5"), flush=True)
+        machine.succeed(f"rm -rf {MNT}/work")
+        unmount_and_check()
+        kernel_is_quiet()
+
+with subtest("power cut in the middle of many upgrades"):
+    load()
+    format_and_mount()
+    machine.succeed(f"dd if=/dev/zero of={LOG} bs=1M count=16 conv=fsync status=none")
+    first, second = status("build"), load_next()
+    background("writer", f"stress powercut write {MNT}/work --log {LOG} --seed 9")
+    machine.wait_until_succeeds(f"test $(head -c 1M {LOG} | tr -d '\\0' | grep -c done) -ge 5", timeout=120)
+    path = f"/sys/fs/bentofs/{mount_id()}/upgrade"
+    background("upgrades", f"while echo {second} > {path} && echo {first} > {path}; do :; done")
+    time.sleep(8)
+    machine.fail("test -e /run/writer.rc")
+    machine.fail("test -e /run/upgrades.rc")
+    assert int(status("upgrades")) > 4
+    machine.crash()
+    load()
+    mount()
+    print(machine.succeed(f"stress powercut verify {MNT}/work --log {LOG} --at-least 5"), flush=True)
+    unmount_and_check()
+    kernel_is_quiet()

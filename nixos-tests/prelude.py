@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Helpers of the scenarios. Both drivers put this text before a scenario's own; it uses nothing
+# but the machine API of the NixOS test driver.
+#
+# What the guest offers: `stress` (rust/stress), mkfs.xv6, fsck.xv6 and fsx on PATH; bentofs and
+# the preferred builds of xv6 and hello where modprobe finds them; and below /etc/bento
+#   next/bento_xv6_*.ko   a second build of xv6, with another version
+#   tree/                 a source tree (the kernel's headers)
+import shlex
+
+DISK = "/dev/disk/by-id/virtio-bento"
+TREE = "/etc/bento/tree"
+MNT = "/mnt/bento"
+
+
+def load(inject=False):
+    """Loads bentofs, with fault injection if asked for; xv6 comes by itself at mount."""
+    machine.wait_for_unit("multi-user.target")
+    machine.succeed(f"modprobe bentofs inject={int(inject)}", f"mkdir -p {MNT}")
+
+
+def format_and_mount(options="defaults", disk=DISK, where=MNT):
+    machine.succeed(f"mkfs.xv6 -q -f {disk}", f"mkdir -p {where}")
+    mount(options, disk, where)
+
+
+def mount(options="defaults", disk=DISK, where=MNT):
+    machine.succeed(f"mount -t xv6 -o {options} {disk} {where}")
+
+
+def unmount_and_check(disk=DISK, where=MNT):
+    """A clean unmount leaves a disk on which fsck has nothing to say."""
+    machine.succeed(f"umount {where}", f"fsck.xv6 -n {disk} >&2")
+
+
+def mount_id(disk=DISK):
+    """The name of a mount in /sys/fs/bentofs: that of its device."""
+    return machine.succeed(f"basename $(readlink -f {disk})").strip()
+
+
+def status(attribute, disk=DISK):
+    return machine.succeed(f"cat /sys/fs/bentofs/{mount_id(disk)}/{attribute}").strip()
+
+
+def expect_status(disk=DISK, **expected):
+    """expect_status(state="active", panics="0") reads /sys/fs/bentofs/<id>/state and so on."""
+    found = {name: status(name, disk) for name in expected}
+    assert found == expected, f"/sys/fs/bentofs: {found}, expected {expected}"
+
+
+def arm(fault, disk=DISK):
+    """Arms a fault such as "op=create nth=2 action=panic" (module parameter inject=1)."""
+    path = f"/sys/kernel/debug/bentofs/{mount_id(disk)}/inject"
+    machine.succeed(f"echo {shlex.quote(fault)} > {path}")
+
+
+def armed(disk=DISK):
+    path = f"/sys/kernel/debug/bentofs/{mount_id(disk)}/inject"
+    return machine.succeed(f"cat {path}").startswith("armed")
+
+
+def load_next():
+    """Loads the second build without touching any mount; returns its build id."""
+    machine.succeed("insmod /etc/bento/next/bento_xv6_*.ko hold=1")
+    return machine.succeed("cd /etc/bento/next && basename bento_xv6_*.ko .ko").strip()
+
+
+def upgrade(build, disk=DISK):
+    machine.succeed(f"echo {build} > /sys/fs/bentofs/{mount_id(disk)}/upgrade")
+
+
+def background(name, command):
+    """Starts COMMAND; finish(NAME) waits for its end."""
+    inner = f"( {command} ) > /run/{name}.log 2>&1; echo $? > /run/{name}.rc.new; mv /run/{name}.rc.new /run/{name}.rc"
+    machine.succeed(f"rm -f /run/{name}.rc /run/{name}.log; bash -c {shlex.quote(inner)} < /dev/null > /dev/null 2>&1 &")
+
+
+def finish(name, timeout=300, expect=0):
+    """Waits for a background command and returns what it printed."""
+    machine.wait_until_succeeds(f"test -e /run/{name}.rc", timeout)
+    output = machine.succeed(f"cat /run/{name}.log")
+    code = int(machine.succeed(f"cat /run/{name}.rc"))
+    for line in output.splitlines():
+        print(f"{name}: {line}", flush=True)
+    if expect is not None:
+        assert code == expect, f"{name} ended with {code}, expected {expect}:\n{output}"
+    return output
+
+
+def start_hammer(seconds=600, jobs=2, name="hammer", where=MNT):
+    """The verifying workload, under way when this returns."""
+    machine.succeed(f"rm -rf /run/{name}.* && mkdir {where}/{name}")
+    background(
+        name,
+        f"stress hammer {where}/{name} --jobs {jobs} --seconds {seconds} --stop /run/{name}.stop"
+        f" --ready /run/{name}.ready --windows /run/{name}.windows --report /run/{name}.json",
+    )
+    machine.succeed(f"touch /run/{name}.windows")
+    machine.wait_for_file(f"/run/{name}.ready", timeout=300)
+
+
+def in_window(command, name="hammer"):
+    """Runs COMMAND and notes when, so that the hammer's report says how long its operations took
+    meanwhile."""
+    inner = f"a=$(stress now); {command}; r=$?; b=$(stress now); echo $a $b >> /run/{name}.windows; exit $r"
+    return machine.execute(f"bash -c {shlex.quote(inner)}")
+
+
+def stop_hammer(name="hammer", expect=0):
+    """Ends the workload; returns its report as a dictionary."""
+    import json
+
+    machine.succeed(f"touch /run/{name}.stop")
+    finish(name, expect=expect)
+    return json.loads(machine.succeed(f"cat /run/{name}.json"))
+
+
+def hold(name="held", where=MNT):
+    """A process that keeps an open file, an mmap, an unlinked file and its working directory."""
+    background(name, f"stress hold start {where}/{name} /run/{name}.socket")
+    machine.wait_until_succeeds(f"stress hold verify /run/{name}.socket >&2", timeout=60)
+
+
+def verify_held(name="held", stop=False):
+    word = "stop" if stop else "verify"
+    machine.succeed(f"stress hold {word} /run/{name}.socket >&2")
+
+
+def kernel_is_quiet():
+    """Nothing in the log that tells of a defect of the kernel (the driver checks it, too)."""
+    machine.fail(r"dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace|blocked for more than'")
