@@ -1,2 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Under construction.
+//! `hello` as a kernel module: `bento_hello_*.ko`.
+#![no_std]
+
+libbentofs::bento_module! { fs: hello::Hello }

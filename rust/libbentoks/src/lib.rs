@@ -12,11 +12,7 @@
 //! What must not live here: anything that knows the trait `FileSystem` (that is `libbentofs`), and
 //! any call of a kernel function that is not a `bento_ks_*` service.
 #![no_std]
-#![cfg_attr(
-    target_os = "none",
-    feature(alloc_error_handler, panic_can_unwind),
-    expect(internal_features, reason = "a kernel module provides its own runtime")
-)]
+#![cfg_attr(target_os = "none", feature(alloc_error_handler, panic_can_unwind))]
 
 extern crate alloc;
 

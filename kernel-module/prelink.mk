@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Kbuild fragment: $(obj)/bento_rust.o, an ordinary object, from a Rust static library.
+#
+#   BENTO_STATICLIB  path of lib<fs>_kmod.a, built for this kernel (rust.mk)
+#   bento-here       this folder; from Linux 6.13 on $(src) does not tell it
+#
+# Include it before the objects of the module are listed, and list unwind.o beside
+# bento_rust.o. Everything but bento-rust-symbols becomes local to the object.
+
+bento-rust-symbols := bento_rust_ops bento_rust_init \
+	bento_unwind_raise_inner bento_unwind_resume_inner
+
+# Only the unwinder reaches a landing pad: objtool must not call it unreachable.
+objtool-args-y += --no-unreachable
+
+# objtool takes a function address in a table for the target of an indirect branch, which then
+# must begin with ENDBR; it leaves sections alone whose name begins with .debug. This one is
+# loaded and relocated all the same, as it stays SHF_ALLOC. Not in the linker script: ld would
+# not edit a table of another name when it drops functions.
+bento-rename := --rename-section \
+	.eh_frame=.debug_bento_eh$(comma)alloc$(comma)load$(comma)readonly$(comma)data$(comma)contents
+
+# --gc-sections, as all of core is in the library; -u names what must stay.
+# kbuild runs objtool itself where it does so late (delay-objtool), else only on C objects.
+# Commands run under set -e, where && would hide a failure.
+quiet_cmd_bento_prelink = RUSTLD  $@
+      cmd_bento_prelink = \
+	$(LD) $(KBUILD_LDFLAGS) -r --gc-sections $(addprefix -u ,$(bento-rust-symbols)) \
+		-T $(bento-here)/prelink.lds -o $@.tmp $(BENTO_STATICLIB); \
+	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(bento-rust-symbols)) \
+		$(bento-rename) $@.tmp $@; \
+	rm -f $@.tmp \
+	$(if $(delay-objtool),,; $(objtool) $(objtool-args) --link $@)
+
+$(obj)/bento_rust.o: $(BENTO_STATICLIB) $(bento-here)/prelink.lds FORCE
+	$(call if_changed,bento_prelink)
+targets += bento_rust.o
