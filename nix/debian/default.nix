@@ -108,6 +108,14 @@ let
         modDirVersion = lock.kernel.release;
         debs = map deb lock.kernel.dev;
       };
+      # A real source tree, about 9,500 files, for tests that want one.
+      tree =
+        let
+          common = builtins.head (
+            builtins.filter (name: builtins.match "linux-headers-.*-common" name != null) lock.kernel.dev
+          );
+        in
+        "${scope.kernel.dev}/usr/src/${common}";
       image = unpack "linux-${lock.kernel.release}" lock.kernel.image;
     };
 
@@ -140,9 +148,9 @@ let
           p.checksum;
     };
 
+    # Builds with the compiler of `tools`, so that programs run in the guest.
     buildRust = import ./build-rust.nix {
-      inherit (scope) stdenv;
-      inherit (tools) rust importCargoLock;
+      inherit (tools) stdenv rust importCargoLock;
     };
     # Runs a command where QEMU and Python are.
     runVm = runCommand tools.emulator;

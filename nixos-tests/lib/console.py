@@ -44,19 +44,23 @@ class Console:
         self._thread.start()
 
     def _collect(self):
-        for raw in self._stream:
-            # Terminal control sequences come from the firmware.
-            text = re.sub(r"\x1b(\[[0-9;?=]*[A-Za-z]|c)", "", raw.decode(errors="replace")).rstrip()
-            if not text:
-                continue
-            with self._news:
-                self.lines.append(text)
-                self._news.notify_all()
-            if not self._quiet:
-                print(f"{self._name} # {text}", file=sys.stderr, flush=True)
+        with self._stream:
+            for raw in self._stream:
+                self._take(raw)
         with self._news:
             self.closed = True
             self._news.notify_all()
+
+    def _take(self, raw):
+        # Terminal control sequences come from the firmware.
+        text = re.sub(r"\x1b(\[[0-9;?=]*[A-Za-z]|c)", "", raw.decode(errors="replace")).rstrip()
+        if not text:
+            return
+        with self._news:
+            self.lines.append(text)
+            self._news.notify_all()
+        if not self._quiet:
+            print(f"{self._name} # {text}", file=sys.stderr, flush=True)
 
     def wait_for(self, pattern, timeout, start=0):
         """Wait until the text since line START matches; False after TIMEOUT seconds or at the end.

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# Every package and every check, for every kernel that lock/ holds. What depends on a kernel
+# is called NAME-linux_6_12; without a kernel's name it is made for the default one.
+{
+  default ? "6.12",
+}:
+let
+  merge = builtins.foldl' (all: set: all // set) { };
+  mapNames =
+    rename: set:
+    builtins.listToAttrs (
+      map (name: {
+        name = rename name;
+        value = set.${name};
+      }) (builtins.attrNames set)
+    );
+
+  locks = builtins.filter (file: file != "rust.json") (builtins.attrNames (builtins.readDir ./lock));
+  suite = file: builtins.head (builtins.match "(.*)\\.json" file);
+  all = map (file: import ./. { suite = suite file; }) locks;
+  # A rolling suite may hold no kernel of its series any more; then its lock says so.
+  scopes = builtins.filter (scope: scope.available) all;
+  label = scope: "linux_${builtins.replaceStrings [ "." ] [ "_" ] scope.series}";
+  byLabel = builtins.listToAttrs (
+    map (scope: {
+      name = label scope;
+      value = scope;
+    }) scopes
+  );
+
+  packagesOf = scope: import ../packages.nix { inherit (scope) callPackage; };
+  programs = (packagesOf (builtins.head scopes).tools).programs;
+
+  testsOf =
+    scope:
+    import ../tests.nix {
+      inherit scope programs;
+      modules = (packagesOf scope).perKernel;
+    };
+
+  withKernel = f: merge (map (scope: mapNames (name: "${name}-${label scope}") (f scope)) scopes);
+  ofDefault = f: merge (map f (builtins.filter (scope: scope.series == default) scopes));
+in
+{
+  scopes = byLabel;
+  packages =
+    programs
+    // ofDefault (scope: (packagesOf scope).perKernel)
+    // withKernel (scope: (packagesOf scope).perKernel // { inherit (testsOf scope) vm; });
+  checks = withKernel (scope: (testsOf scope).checks);
+}
