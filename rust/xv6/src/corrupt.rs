@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What can be wrong with a disk: one variant per check, each with a test of its own.
+
+use bento::{BlockNo, Errno};
+use thiserror::Error;
+
+/// A check that bytes from the disk failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum CorruptKind {
+    /// Superblock: no magic.
+    #[error("not an xv6 file system (no magic)")]
+    SuperMagic,
+    /// Superblock: version.
+    #[error("unknown version of the format")]
+    SuperVersion,
+    /// Superblock: block size.
+    #[error("block size is not 4096")]
+    SuperBlockSize,
+    /// Superblock: more blocks than the device has.
+    #[error("the device is smaller than the file system (truncated image?)")]
+    SuperTruncated,
+    /// Superblock: the regions do not follow from the counts.
+    #[error("the superblock's regions contradict its counts")]
+    SuperGeometry,
+    /// Superblock: bytes that must be zero are not.
+    #[error("reserved bytes of the superblock are not zero")]
+    SuperReserved,
+    /// Superblock: the backup differs.
+    #[error("the backup superblock differs from the superblock")]
+    SuperBackup,
+    /// The root is no directory, or not its own parent.
+    #[error("no root directory")]
+    RootMissing,
+    /// Inode: mode names no kind.
+    #[error("inode of no known kind")]
+    InodeKind,
+    /// Inode: mode has bits that mean nothing.
+    #[error("inode mode has unknown bits")]
+    InodeMode,
+    /// Inode: unknown flags.
+    #[error("inode has unknown flags")]
+    InodeFlags,
+    /// Inode: reserved bytes.
+    #[error("reserved bytes of the inode are not zero")]
+    InodeReserved,
+    /// Inode: size impossible for the kind.
+    #[error("inode size impossible")]
+    InodeSize,
+    /// Inode: nanoseconds of 10^9 or more.
+    #[error("inode time impossible")]
+    InodeTime,
+    /// Inode: link count impossible for the kind or the flags.
+    #[error("inode link count impossible")]
+    InodeLinks,
+    /// Inode: device number on another kind.
+    #[error("device number on an inode that is no device")]
+    InodeDevice,
+    /// Inode: parent of a directory out of range, or on another kind.
+    #[error("parent of the inode impossible")]
+    InodeParent,
+    /// Inode: extent root impossible.
+    #[error("extent root impossible")]
+    InodeExtents,
+    /// A free slot of the inode table is not empty.
+    #[error("free inode is not empty")]
+    InodeNotEmpty,
+    /// The inode map says free, but the inode is referred to.
+    #[error("inode in use is marked free")]
+    InodeMarkedFree,
+    /// The inode map says used, but the inode is free.
+    #[error("free inode is marked used")]
+    InodeMarkedUsed,
+    /// No name leads to a linked inode.
+    #[error("inode has links but no name")]
+    InodeUnreachable,
+    /// The stored link count differs from the number of names.
+    #[error("link count differs from the number of names")]
+    LinkCount,
+    /// The stored block count differs from the blocks in use.
+    #[error("block count differs from the blocks in use")]
+    BlockCount,
+    /// The orphan map and the inode disagree.
+    #[error("orphan map and inode disagree")]
+    OrphanMismatch,
+    /// Extent block: no magic.
+    #[error("extent block without magic")]
+    NodeMagic,
+    /// Extent block: of another inode.
+    #[error("extent block belongs to another inode")]
+    NodeOwner,
+    /// Extent block: at the wrong level.
+    #[error("extent block at the wrong level")]
+    NodeDepth,
+    /// Extent block: entry count impossible.
+    #[error("extent block with an impossible count")]
+    NodeCount,
+    /// Extent: entries out of order or overlapping.
+    #[error("extents out of order")]
+    ExtentOrder,
+    /// Extent: length 0, or past the largest file.
+    #[error("extent of impossible length")]
+    ExtentLength,
+    /// Extent: blocks outside the data area.
+    #[error("extent outside the data area")]
+    ExtentRange,
+    /// Directory or link data in unwritten space.
+    #[error("metadata in unwritten space")]
+    ExtentUnwritten,
+    /// A directory has a hole, or a symbolic link no block.
+    #[error("metadata block is missing")]
+    ExtentHole,
+    /// A block is in use twice.
+    #[error("block in use twice")]
+    BlockShared,
+    /// A block in use is marked free.
+    #[error("block in use is marked free")]
+    BlockMarkedFree,
+    /// A free block is marked used.
+    #[error("free block is marked used")]
+    BlockMarkedUsed,
+    /// A bitmap has a free bit behind its end.
+    #[error("bits behind the end of a bitmap are not set")]
+    MapTail,
+    /// Directory block: no magic.
+    #[error("directory block without magic")]
+    DirMagic,
+    /// Directory block: of another directory.
+    #[error("directory block belongs to another directory")]
+    DirOwner,
+    /// Directory block: reserved bytes.
+    #[error("reserved bytes of the directory block are not zero")]
+    DirReserved,
+    /// Directory entry: length impossible.
+    #[error("directory entry of impossible length")]
+    DirEntryLength,
+    /// Directory entry: name empty, too long, or with `/` or NUL, or `.` or `..`.
+    #[error("directory entry with an impossible name")]
+    DirEntryName,
+    /// Directory entry: inode out of range.
+    #[error("directory entry with an impossible inode number")]
+    DirEntryInode,
+    /// Directory entry: kind unknown.
+    #[error("directory entry of no known kind")]
+    DirEntryKind,
+    /// Directory entry: kind differs from the inode's.
+    #[error("directory entry names another kind than its inode")]
+    DirEntryKindDiffers,
+    /// Two entries with one name.
+    #[error("two directory entries with one name")]
+    DirEntryTwice,
+    /// A directory with two names, or whose parent is another.
+    #[error("directory is not where its parent field says")]
+    DirParent,
+    /// A symbolic link whose target has a NUL.
+    #[error("symbolic link with an impossible target")]
+    LinkTarget,
+}
+
+/// A failed check: which, and in which block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrupt {
+    /// What is wrong.
+    pub kind: CorruptKind,
+    /// Where.
+    pub block: BlockNo,
+}
+
+impl CorruptKind {
+    /// Reports the failed check and gives the error for the caller.
+    pub(crate) fn at(self, block: BlockNo) -> Errno {
+        Corrupt { kind: self, block }.into()
+    }
+}
+
+/// The report: one line, then `EUCLEAN`.
+impl From<Corrupt> for Errno {
+    fn from(found: Corrupt) -> Self {
+        log::error!("{} in block {}: run fsck.xv6", found.kind, found.block);
+        Self::EUCLEAN
+    }
+}

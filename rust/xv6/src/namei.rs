@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Names: creating, linking, removing.
+//!
+//! Every operation works on copies of the inodes inside one transaction, so a failure at any
+//! point, of the device or for want of space, leaves everything as it was.
+
+use crate::corrupt::CorruptKind;
+use crate::dir::{self, INSERT_CREDITS};
+use crate::file::valid_now;
+use crate::inode::{self, Area, Inode, LINK_MAX, Node};
+use crate::symlink;
+use crate::txn::{Change, Slot};
+use crate::volume::{ReadBlock, Volume};
+use bento::{BlockDevice, Errno, FileKind, Request, Result};
+
+/// Two bitmaps, the new inode, the directory's inode, the new entry, the block of a long link
+/// with its bitmap.
+const CREATE_CREDITS: usize = 7 + INSERT_CREDITS;
+/// Two inodes and the new entry.
+const LINK_CREDITS: usize = 3 + INSERT_CREDITS;
+/// Two inodes, the entry, the orphan map.
+const UNLINK_CREDITS: usize = 4;
+
+/// What `create` and its relatives are to make.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum New<'a> {
+    Directory,
+    /// Any other kind but a symbolic link; the device number is 0 where it is no device.
+    Node {
+        kind: FileKind,
+        rdev: u32,
+    },
+    Symlink {
+        target: &'a [u8],
+    },
+}
+
+impl New<'_> {
+    fn kind(&self) -> FileKind {
+        match self {
+            Self::Directory => FileKind::Directory,
+            Self::Node { kind, .. } => *kind,
+            Self::Symlink { .. } => FileKind::Symlink,
+        }
+    }
+}
+
+/// The names of a directory can be changed: it is one, and it has not been removed.
+pub(crate) fn alive_directory(inode: &Inode) -> Result {
+    match inode.kind {
+        FileKind::Directory if inode.nlink > 0 => Ok(()),
+        FileKind::Directory => Err(Errno::ENOENT),
+        _ => Err(Errno::ENOTDIR),
+    }
+}
+
+/// One more link.
+pub(crate) fn add_link(inode: &mut Inode) -> Result {
+    if inode.nlink >= LINK_MAX {
+        return Err(Errno::EMLINK);
+    }
+    inode.nlink += 1;
+    Ok(())
+}
+
+impl<D: BlockDevice> Volume<D> {
+    /// Makes a new inode with a name.
+    pub(crate) fn make(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        permissions: u32,
+        new: New<'_>,
+    ) -> Result<Node> {
+        let now = valid_now(req)?;
+        let mut change = Change::begin(self, CREATE_CREDITS)?;
+        let dir = change.stage(parent)?;
+        let (txn, dir_inode) = change.parts(dir);
+        alive_directory(dir_inode)?;
+        let (ino, generation) = txn.take_inode(dir_inode.ino, now)?;
+        let kind = new.kind();
+        dir::insert(txn, dir_inode, name, ino, kind)?;
+        dir_inode.touch(now);
+        let mut inode = Inode {
+            ino,
+            kind,
+            permissions: permissions & 0o7777,
+            uid: req.uid,
+            gid: req.gid,
+            nlink: 1,
+            size: 0,
+            blocks: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            generation,
+            cut: false,
+            rdev: 0,
+            parent: 0,
+            area: Area::EMPTY,
+        };
+        match new {
+            New::Directory => {
+                inode.nlink = 2;
+                inode.parent = dir_inode.ino.0;
+                add_link(dir_inode)?;
+            }
+            New::Node { rdev, .. } => inode.rdev = rdev,
+            New::Symlink { target } => symlink::write(txn, &mut inode, target)?,
+        }
+        let node = Node::new(inode);
+        change.stage_new(&node)?;
+        change.finish()?;
+        Ok(node)
+    }
+
+    /// A further name for an inode that is no directory.
+    pub(crate) fn link(&self, req: &Request, node: &Node, parent: &Node, name: &[u8]) -> Result {
+        let now = valid_now(req)?;
+        let mut change = Change::begin(self, LINK_CREDITS)?;
+        let child = change.stage(node)?;
+        let dir = change.stage(parent)?;
+        let inode = change.inode(child);
+        match inode.kind {
+            FileKind::Directory => return Err(Errno::EPERM),
+            _ if inode.nlink == 0 => return Err(Errno::ENOENT),
+            _ => add_link(inode)?,
+        }
+        inode.ctime = now;
+        let (ino, kind) = (inode.ino, inode.kind);
+        let (txn, dir_inode) = change.parts(dir);
+        alive_directory(dir_inode)?;
+        dir::insert(txn, dir_inode, name, ino, kind)?;
+        dir_inode.touch(now);
+        change.finish()
+    }
+
+    /// Removes a name, of a directory (which must be empty) or of anything else.
+    pub(crate) fn remove(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        child: &Node,
+        directory: bool,
+    ) -> Result {
+        let now = valid_now(req)?;
+        let mut change = Change::begin(self, UNLINK_CREDITS)?;
+        let dir = change.stage(parent)?;
+        let child = change.stage(child)?;
+        let inode = *change.inode(child);
+        match (inode.kind == FileKind::Directory, directory) {
+            (true, false) => return Err(Errno::EISDIR),
+            (false, true) => return Err(Errno::ENOTDIR),
+            _ => {}
+        }
+        let (txn, dir_inode) = change.parts(dir);
+        alive_directory(dir_inode)?;
+        let found = dir::find(txn, dir_inode, name)?.ok_or(Errno::ENOENT)?;
+        found.leads_to(&inode)?;
+        dir::remove(txn, &found)?;
+        dir_inode.touch(now);
+        lose_name(&mut change, dir, child)?;
+        change.inode(child).ctime = now;
+        change.finish()
+    }
+}
+
+/// An inode loses its name in a directory.
+///
+/// # Errors
+/// `ENOTEMPTY`: a directory with entries.
+pub(crate) fn lose_name<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    dir: Slot,
+    child: Slot,
+) -> Result {
+    let (txn, inode) = change.parts(child);
+    let at = inode::block_of(txn.geometry(), inode.ino);
+    let too_few = |left: Option<u32>| left.ok_or_else(|| CorruptKind::LinkCount.at(at));
+    if inode.kind == FileKind::Directory {
+        if !dir::is_empty(txn, inode)? {
+            return Err(Errno::ENOTEMPTY);
+        }
+        inode.nlink = 0;
+        let parent = change.inode(dir);
+        parent.nlink = too_few(parent.nlink.checked_sub(1).filter(|left| *left >= 2))?;
+    } else {
+        inode.nlink = too_few(inode.nlink.checked_sub(1))?;
+    }
+    Ok(())
+}

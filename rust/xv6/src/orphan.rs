@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Orphans: inodes for which work is left to do after a crash.
+//!
+//! The orphan map has a bit for each inode that has lost its last name but may still be open, or
+//! whose truncation is unfinished. A mount finishes that work before anything else happens.
+
+use crate::bitmap;
+use crate::corrupt::CorruptKind;
+use crate::inode::{Ino, Inode, Node};
+use crate::layout::BITS_PER_BLOCK;
+use crate::superblock::Geometry;
+use crate::txn::Txn;
+use crate::volume::{ReadBlock, Volume};
+use bento::{BlockDevice, BlockNo, Errno, Result};
+
+/// Where the bit of an inode lies: block, and bit in it.
+fn place(geometry: &Geometry, ino: Ino) -> (BlockNo, u32) {
+    let block = geometry.orphan_map() + u64::from(ino.0 / BITS_PER_BLOCK);
+    (BlockNo(block), ino.0 % BITS_PER_BLOCK)
+}
+
+/// Enters an inode into the map, or takes it out.
+pub(crate) fn mark<D: BlockDevice>(txn: &mut Txn<'_, D>, ino: Ino, orphan: bool) -> Result {
+    let (block, bit) = place(txn.geometry(), ino);
+    txn.change_bits(block, bit..bit + 1, orphan, CorruptKind::OrphanMismatch)
+}
+
+/// Finishes what a crash or a panic has left undone. With `keep_unlinked`, inodes without a name
+/// stay: the host still uses them and will `forget` them.
+pub(crate) fn recover<D: BlockDevice>(volume: &Volume<D>, keep_unlinked: bool) -> Result {
+    let mut number = 0;
+    while let Some(ino) = next(volume, number)? {
+        number = ino.0 + 1;
+        let (block, _) = place(volume.geometry(), ino);
+        let inode = Inode::load(volume, ino)?.filter(Inode::is_orphan);
+        let inode = inode.ok_or_else(|| CorruptKind::OrphanMismatch.at(block))?;
+        if inode.nlink > 0 || !keep_unlinked {
+            finish(volume, inode)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first orphan whose number is at least `from`.
+fn next<D: BlockDevice>(volume: &Volume<D>, from: u32) -> Result<Option<Ino>> {
+    let geometry = volume.geometry();
+    let mut number = from;
+    while number < geometry.inodes() {
+        let (block, bit) = place(geometry, Ino(number));
+        let found = volume.read(block, |bytes| bitmap::first_set(bytes, bit..BITS_PER_BLOCK))?;
+        let base = number - bit;
+        if let Some(found) = found {
+            let ino = geometry.ino(u64::from(base) + u64::from(found));
+            return ino
+                .map(Some)
+                .ok_or_else(|| CorruptKind::OrphanMismatch.at(block));
+        }
+        number = base.saturating_add(BITS_PER_BLOCK);
+    }
+    Ok(None)
+}
+
+fn finish<D: BlockDevice>(volume: &Volume<D>, inode: Inode) -> Result {
+    log::info!("inode {}: finishing what was interrupted", inode.ino);
+    let node = Node::new(inode);
+    loop {
+        let step = if inode.nlink == 0 {
+            volume.forget(&node)
+        } else {
+            volume.finish_cut(&node)
+        };
+        if step != Err(Errno::EAGAIN) {
+            return step;
+        }
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Renaming and exchanging names.
+
+use crate::corrupt::CorruptKind;
+use crate::dir::{self, INSERT_CREDITS};
+use crate::file::valid_now;
+use crate::inode::{self, Node};
+use crate::namei::{add_link, alive_directory, lose_name};
+use crate::txn::{Change, Slot};
+use crate::volume::{ReadBlock, Volume};
+use bento::{BlockDevice, Errno, FileKind, RenameFlags, Request, Result};
+
+/// Four inodes, two entries, the orphan map, and what a new entry may need.
+const RENAME_CREDITS: usize = 7 + INSERT_CREDITS;
+
+/// A name in a directory that takes part in the change.
+#[derive(Clone, Copy, Debug)]
+struct Name<'a> {
+    dir: Slot,
+    name: &'a [u8],
+}
+
+impl<D: BlockDevice> Volume<D> {
+    /// Moves a name, or exchanges two.
+    pub(crate) fn rename(
+        &self,
+        req: &Request,
+        from: (&Node, &[u8]),
+        to: (&Node, &[u8]),
+        node: &Node,
+        replaced: Option<&Node>,
+        flags: RenameFlags,
+    ) -> Result {
+        let now = valid_now(req)?;
+        let exchange = flags.contains(RenameFlags::EXCHANGE);
+        match replaced {
+            Some(_) if flags.contains(RenameFlags::NOREPLACE) => return Err(Errno::EEXIST),
+            None if exchange => return Err(Errno::ENOENT),
+            Some(other) if other.ino() == node.ino() => return Ok(()),
+            _ => {}
+        }
+        let mut change = Change::begin(self, RENAME_CREDITS)?;
+        let child = change.stage(node)?;
+        let from = Name {
+            dir: change.stage(from.0)?,
+            name: from.1,
+        };
+        let to = Name {
+            dir: change.stage(to.0)?,
+            name: to.1,
+        };
+        for dir in [from.dir, to.dir] {
+            alive_directory(change.inode(dir))?;
+            change.inode(dir).touch(now);
+        }
+        let other = replaced.map(|other| change.stage(other)).transpose()?;
+        match other {
+            Some(other) if exchange => swap(&mut change, from, to, child, other)?,
+            Some(other) => replace(&mut change, from, to, child, other)?,
+            None => shift(&mut change, from, to, child)?,
+        }
+        for slot in [Some(child), other].into_iter().flatten() {
+            change.inode(slot).ctime = now;
+        }
+        change.finish()
+    }
+}
+
+/// The entry of a name, which must lead to `child`.
+fn entry<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    name: Name<'_>,
+    child: Slot,
+) -> Result<dir::Found> {
+    let inode = *change.inode(child);
+    let (txn, dir) = change.parts(name.dir);
+    let found = dir::find(txn, dir, name.name)?.ok_or(Errno::ENOENT)?;
+    found.leads_to(&inode)?;
+    Ok(found)
+}
+
+fn is_directory<D: BlockDevice>(change: &mut Change<'_, '_, D>, slot: Slot) -> bool {
+    change.inode(slot).kind == FileKind::Directory
+}
+
+/// A directory moves to another one.
+fn reparent<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    child: Slot,
+    from: Slot,
+    to: Slot,
+) -> Result {
+    if from == to || !is_directory(change, child) {
+        return Ok(());
+    }
+    let new_parent = change.inode(to).ino.0;
+    change.inode(child).parent = new_parent;
+    add_link(change.inode(to))?;
+    let (txn, old) = change.parts(from);
+    let left = old.nlink.checked_sub(1).filter(|left| *left >= 2);
+    let at = inode::block_of(txn.geometry(), old.ino);
+    old.nlink = left.ok_or_else(|| CorruptKind::LinkCount.at(at))?;
+    Ok(())
+}
+
+/// To a name that does not exist.
+fn shift<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    from: Name<'_>,
+    to: Name<'_>,
+    child: Slot,
+) -> Result {
+    let (ino, kind) = (change.inode(child).ino, change.inode(child).kind);
+    let (txn, dir) = change.parts(to.dir);
+    dir::insert(txn, dir, to.name, ino, kind)?;
+    // Found only now: the new entry may have taken the tail of the old one.
+    let old = entry(change, from, child)?;
+    dir::remove(&mut change.txn, &old)?;
+    reparent(change, child, from.dir, to.dir)
+}
+
+/// To a name that exists: its entry is changed in place.
+fn replace<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    from: Name<'_>,
+    to: Name<'_>,
+    child: Slot,
+    other: Slot,
+) -> Result {
+    match (is_directory(change, child), is_directory(change, other)) {
+        (true, false) => return Err(Errno::ENOTDIR),
+        (false, true) => return Err(Errno::EISDIR),
+        _ => {}
+    }
+    let (ino, kind) = (change.inode(child).ino, change.inode(child).kind);
+    let new = entry(change, to, other)?;
+    dir::replace(&mut change.txn, &new, ino, kind)?;
+    let old = entry(change, from, child)?;
+    dir::remove(&mut change.txn, &old)?;
+    // The mover's link first: within one directory its count may not fall below 2 in between.
+    reparent(change, child, from.dir, to.dir)?;
+    lose_name(change, to.dir, other)
+}
+
+/// Both names stay, and each gets what the other had.
+fn swap<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    from: Name<'_>,
+    to: Name<'_>,
+    child: Slot,
+    other: Slot,
+) -> Result {
+    let (ino, kind) = (change.inode(child).ino, change.inode(child).kind);
+    let (other_ino, other_kind) = (change.inode(other).ino, change.inode(other).kind);
+    let first = entry(change, from, child)?;
+    let second = entry(change, to, other)?;
+    dir::replace(&mut change.txn, &first, other_ino, other_kind)?;
+    dir::replace(&mut change.txn, &second, ino, kind)?;
+    reparent(change, child, from.dir, to.dir)?;
+    reparent(change, other, to.dir, from.dir)
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Transactions: the only way to write metadata.
+//!
+//! [`Txn`] is the token without which nothing can be written. [`Change`] adds the inodes that an
+//! operation changes: it works on copies, and memory follows only once the journal has taken
+//! the change, so an operation that fails or panics halfway leaves no trace.
+
+use crate::inode::{Inode, Node, State};
+use crate::orphan;
+use crate::space::CountChange;
+use crate::superblock::Geometry;
+use crate::volume::{ReadBlock, Volume};
+use alloc::vec::Vec;
+use bento::{BlockDevice, BlockNo, Result};
+use core::ops::Range;
+use journal::Tx;
+
+/// A transaction: one operation on its way into the journal. Dropping it undoes everything.
+#[derive(Debug)]
+pub(crate) struct Txn<'f, D: BlockDevice> {
+    volume: &'f Volume<D>,
+    tx: Tx<'f, D>,
+    /// What the counts of free space will change by.
+    pub(crate) counts: Vec<CountChange>,
+    /// May take the blocks that are kept back for `commit`.
+    pub(crate) uses_reserve: bool,
+}
+
+impl<D: BlockDevice> ReadBlock for Txn<'_, D> {
+    fn read<R>(&self, block: BlockNo, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        self.tx.read(block, look)
+    }
+
+    fn geometry(&self) -> &Geometry {
+        self.volume.geometry()
+    }
+}
+
+impl<'f, D: BlockDevice> Txn<'f, D> {
+    pub(crate) fn new(volume: &'f Volume<D>, tx: Tx<'f, D>) -> Self {
+        Self {
+            volume,
+            tx,
+            counts: Vec::new(),
+            uses_reserve: false,
+        }
+    }
+
+    pub(crate) fn volume(&self) -> &'f Volume<D> {
+        self.volume
+    }
+
+    /// Blocks that this transaction may still change.
+    pub(crate) fn credits_left(&self) -> usize {
+        self.tx.credits_left()
+    }
+
+    /// Changes bytes of a block.
+    pub(crate) fn write(&mut self, block: BlockNo, offset: u16, bytes: &[u8]) -> Result {
+        self.tx.write(block, usize::from(offset), bytes)
+    }
+
+    /// A newly allocated block of metadata, all zero.
+    pub(crate) fn zero(&mut self, block: BlockNo) -> Result {
+        self.tx.zero(block)
+    }
+
+    /// Blocks whose bits were cleared: not to be used before the transaction is durable.
+    pub(crate) fn free_later(&mut self, range: Range<u64>) -> Result {
+        self.tx.free_later(range)
+    }
+
+    /// The first part of `range` that was freed but may not be used yet.
+    pub(crate) fn pending_in(&self, range: Range<u64>) -> Option<Range<u64>> {
+        self.tx.pending_in(range)
+    }
+
+    /// Publishes everything; in memory first, durable with the next commit of the journal.
+    pub(crate) fn commit(self) -> Result {
+        self.tx.commit()?;
+        self.volume.space.lock()?.apply(&self.counts);
+        Ok(())
+    }
+}
+
+/// An inode that a [`Change`] changes.
+#[derive(Debug)]
+struct Staged<'n> {
+    node: &'n Node,
+    inode: Inode,
+    /// The orphan map has it.
+    listed: bool,
+    freed: bool,
+}
+
+/// Which of the inodes of a [`Change`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(usize);
+
+/// A transaction and the inodes that it changes.
+#[derive(Debug)]
+pub(crate) struct Change<'f, 'n, D: BlockDevice> {
+    pub(crate) txn: Txn<'f, D>,
+    staged: Vec<Staged<'n>>,
+}
+
+impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
+    /// Starts a transaction that may change `credits` blocks, those of the inodes included.
+    pub(crate) fn begin(volume: &'f Volume<D>, credits: usize) -> Result<Self> {
+        Ok(Self {
+            txn: volume.begin(credits)?,
+            staged: Vec::new(),
+        })
+    }
+
+    /// Takes part in the change; the same node twice gives the same slot.
+    pub(crate) fn stage(&mut self, node: &'n Node) -> Result<Slot> {
+        let known = self.staged.iter().position(|s| s.node.ino() == node.ino());
+        if let Some(index) = known {
+            return Ok(Slot(index));
+        }
+        let inode = node.inode()?;
+        self.staged.push(Staged {
+            node,
+            inode,
+            listed: inode.is_orphan(),
+            freed: false,
+        });
+        Ok(Slot(self.staged.len() - 1))
+    }
+
+    /// The copy of an inode that this change works on.
+    pub(crate) fn inode(&mut self, slot: Slot) -> &mut Inode {
+        self.parts(slot).1
+    }
+
+    /// A new inode takes part in the change: it is stored, and not compared with the disk.
+    pub(crate) fn stage_new(&mut self, node: &'n Node) -> Result {
+        let slot = self.stage(node)?;
+        let (txn, inode) = self.parts(slot);
+        inode.store(txn)
+    }
+
+    /// The transaction and an inode, for functions that need both.
+    pub(crate) fn parts(&mut self, slot: Slot) -> (&mut Txn<'f, D>, &mut Inode) {
+        let (txn, staged) = self.staged(slot);
+        (txn, &mut staged.inode)
+    }
+
+    /// The inode itself goes back to the free ones; its blocks have gone before.
+    pub(crate) fn free(&mut self, slot: Slot) -> Result {
+        let (txn, staged) = self.staged(slot);
+        staged.freed = true;
+        txn.free_inode(&staged.inode)
+    }
+
+    fn staged(&mut self, slot: Slot) -> (&mut Txn<'f, D>, &mut Staged<'n>) {
+        let staged = self.staged.get_mut(slot.0);
+        let staged = staged.expect("slots come from stage(), and nothing is ever unstaged");
+        (&mut self.txn, staged)
+    }
+
+    /// Publishes the change, then lets memory follow.
+    ///
+    /// The nodes stay locked in between: whoever maps a file sees inode and extent blocks of one
+    /// moment. Nobody else holds two node locks, so their order does not matter.
+    pub(crate) fn finish(mut self) -> Result {
+        for staged in &self.staged {
+            let orphan = staged.inode.is_orphan() && !staged.freed;
+            if orphan != staged.listed {
+                orphan::mark(&mut self.txn, staged.inode.ino, orphan)?;
+            }
+            if !staged.freed && staged.inode != staged.node.inode()? {
+                staged.inode.store(&mut self.txn)?;
+            }
+        }
+        let sequence = Some(self.txn.tx.sequence());
+        let mut locked = Vec::with_capacity(self.staged.len());
+        for staged in &self.staged {
+            locked.push(staged.node.write()?);
+        }
+        self.txn.commit()?;
+        for (state, staged) in locked.iter_mut().zip(&self.staged) {
+            **state = State {
+                inode: staged.inode,
+                sequence,
+                freed: staged.freed,
+            };
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Handing a live mount to the next build.
+//!
+//! What crosses: the state of the journal (its running transaction stays open; the changed blocks
+//! themselves are in the cache that both builds share), and the counts of free space, so that
+//! the pause does not grow with the device. Everything else is on the disk.
+
+use crate::Xv6;
+use crate::space::{Counts, Space};
+use crate::superblock::Super;
+use crate::vfs::check_options;
+use crate::volume::Volume;
+use alloc::vec::Vec;
+use bento::sync::Mutex;
+use bento::{BlockDevice, Errno, MountOptions, Result, StateReader, StateWriter, Upgrade};
+use core::ops::RangeInclusive;
+use journal::Journal;
+
+/// The journal's own record.
+const TAG_JOURNAL: u32 = 1;
+/// Free bits of each block of the bitmap of blocks, as `u32`s.
+const TAG_BLOCKS: u32 = 2;
+/// The same of the bitmap of inodes.
+const TAG_INODES: u32 = 3;
+
+impl<D: BlockDevice> Upgrade for Xv6<D> {
+    const SCHEMA: RangeInclusive<u32> = 1..=1;
+
+    fn prepare(&self) -> Result {
+        if self.volume.read_only {
+            return Ok(());
+        }
+        self.volume.journal.commit()
+    }
+
+    fn export(&self, out: &mut StateWriter) -> Result {
+        self.volume.journal.export(out, TAG_JOURNAL)?;
+        let space = self.volume.space.lock()?;
+        out.record(TAG_BLOCKS, &encode(&space.blocks)?)?;
+        out.record(TAG_INODES, &encode(&space.inodes)?)
+    }
+
+    fn import(
+        dev: D,
+        options: &MountOptions<'_>,
+        schema: u32,
+        state: &StateReader<'_>,
+    ) -> Result<Self> {
+        check_options(options)?;
+        if !Self::SCHEMA.contains(&schema) {
+            log::error!("a state of schema {schema} cannot be imported");
+            return Err(Errno::EINVAL);
+        }
+        let read_only = options.read_only || dev.read_only();
+        let sup = Super::read(&dev, read_only)?;
+        let (inodes, blocks) = (
+            sup.geometry.inode_map_blocks(),
+            sup.geometry.block_map_blocks(),
+        );
+        let inodes = decode(state.find(TAG_INODES), inodes)?;
+        let blocks = decode(state.find(TAG_BLOCKS), blocks)?;
+        let (log, log_blocks) = sup.geometry.log();
+        let journal = Journal::import(dev, log, log_blocks, read_only, state, TAG_JOURNAL)?;
+        let volume = Volume {
+            space: Mutex::new(Space::new(blocks, inodes, &sup.geometry)),
+            sup,
+            journal,
+            read_only,
+        };
+        volume.check_root()?;
+        Ok(Self { volume })
+    }
+}
+
+fn encode(counts: &Counts) -> Result<Vec<u8>> {
+    let free = counts.per_block();
+    let mut bytes = Vec::new();
+    let wanted = free.len().checked_mul(4).ok_or(Errno::E2BIG)?;
+    bytes.try_reserve_exact(wanted).map_err(|_| Errno::ENOMEM)?;
+    for count in free {
+        bytes.extend_from_slice(&count.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+fn decode(payload: Option<&[u8]>, blocks: u64) -> Result<Counts> {
+    let payload = payload.ok_or(Errno::EINVAL)?;
+    let (counts, rest) = payload.as_chunks::<4>();
+    let mut free = Vec::new();
+    free.try_reserve_exact(counts.len())
+        .map_err(|_| Errno::ENOMEM)?;
+    free.extend(counts.iter().map(|count| u32::from_le_bytes(*count)));
+    let counts = Counts::from_parts(blocks, free).filter(|_| rest.is_empty());
+    counts.ok_or_else(|| {
+        log::error!("the state's counts of free space do not fit the file system");
+        Errno::EINVAL
+    })
+}

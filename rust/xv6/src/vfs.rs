@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! [`FileSystem`] for [`Xv6`], and nothing else: each method calls the one that does the work.
+
+use crate::dir;
+use crate::inode::{self, Ino, Node};
+use crate::namei::{New, alive_directory};
+use crate::orphan;
+use crate::symlink;
+use crate::volume::Volume;
+use crate::{NAME, Xv6};
+use bento::{Attr, BlockDevice, DirBuf, Entry, Errno, Extent, FileKind, FileSystem, InodeNo};
+use bento::{MountOptions, OpSet, RenameFlags, Request, Result, SetAttr, StatFs};
+
+/// What a host needs to know of a node.
+fn entry(node: Node) -> Result<Entry<Node>> {
+    let attr = node.inode()?.attr();
+    Ok(Entry { attr, node })
+}
+
+/// This file system has no options of its own.
+pub(crate) fn check_options(options: &MountOptions<'_>) -> Result {
+    let unknown = options.text.split(',').find(|option| !option.is_empty());
+    match unknown {
+        None => Ok(()),
+        Some(option) => {
+            log::error!("unknown mount option \"{option}\" ({NAME} has none of its own)");
+            Err(Errno::EINVAL)
+        }
+    }
+}
+
+impl<D: BlockDevice> FileSystem for Xv6<D> {
+    type Device = D;
+    type Node = Node;
+
+    const NAME: &'static str = NAME;
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const OPS: OpSet = OpSet::CREATE
+        .union(OpSet::MKDIR)
+        .union(OpSet::SYMLINK)
+        .union(OpSet::LINK)
+        .union(OpSet::UNLINK)
+        .union(OpSet::RENAME)
+        .union(OpSet::SETATTR)
+        .union(OpSet::MAP)
+        .union(OpSet::ALLOCATE)
+        .union(OpSet::SYNC);
+    const MAX_FILE_SIZE: u64 = inode::MAX_FILE_SIZE;
+
+    fn mount(dev: D, options: &MountOptions<'_>) -> Result<Self> {
+        check_options(options)?;
+        let volume = Volume::open(dev, options.read_only)?;
+        if !volume.read_only {
+            orphan::recover(&volume, options.repair)?;
+        }
+        volume.check_root()?;
+        Ok(Self { volume })
+    }
+
+    fn unmount(&self) -> Result {
+        if self.volume.read_only {
+            return Ok(());
+        }
+        self.volume.journal.close()
+    }
+
+    fn statfs(&self) -> Result<StatFs> {
+        self.volume.statfs()
+    }
+
+    fn load(&self, ino: InodeNo) -> Result<Entry<Node>> {
+        entry(Node::new(self.volume.load(ino)?))
+    }
+
+    fn lookup(&self, _: &Request, parent: &Node, name: &[u8]) -> Result<InodeNo> {
+        let state = parent.read()?;
+        alive_directory(&state.inode)?;
+        let found = dir::find(&self.volume, &state.inode, name)?;
+        found.map(|found| found.ino.number()).ok_or(Errno::ENOENT)
+    }
+
+    fn getattr(&self, node: &Node) -> Result<Attr> {
+        Ok(node.read()?.inode.attr())
+    }
+
+    fn readdir(&self, _: &Request, dir: &Node, cookie: u64, out: &mut DirBuf<'_>) -> Result {
+        let state = dir.read()?;
+        if state.inode.kind != FileKind::Directory {
+            return Err(Errno::ENOTDIR);
+        }
+        dir::read(&self.volume, &state.inode, cookie, out)
+    }
+
+    fn forget(&self, _: &Request, node: &Node) -> Result {
+        if self.volume.read_only {
+            return Ok(());
+        }
+        self.volume.forget(node)
+    }
+
+    fn setattr(&self, _: &Request, node: &Node, set: &SetAttr) -> Result {
+        self.volume.setattr(node, set)
+    }
+
+    fn create(&self, req: &Request, parent: &Node, name: &[u8], mode: u32) -> Result<Entry<Node>> {
+        let new = New::Node {
+            kind: FileKind::Regular,
+            rdev: 0,
+        };
+        entry(self.make(req, parent, name, mode, new)?)
+    }
+
+    fn mknod(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        mode: u32,
+        rdev: u32,
+    ) -> Result<Entry<Node>> {
+        let new = match FileKind::from_mode(mode).ok_or(Errno::EINVAL)? {
+            FileKind::Directory | FileKind::Symlink => return Err(Errno::EINVAL),
+            kind @ (FileKind::CharDevice | FileKind::BlockDevice) => New::Node { kind, rdev },
+            kind => New::Node { kind, rdev: 0 },
+        };
+        entry(self.make(req, parent, name, mode, new)?)
+    }
+
+    fn mkdir(&self, req: &Request, parent: &Node, name: &[u8], mode: u32) -> Result<Entry<Node>> {
+        entry(self.make(req, parent, name, mode, New::Directory)?)
+    }
+
+    fn symlink(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        target: &[u8],
+    ) -> Result<Entry<Node>> {
+        entry(self.make(req, parent, name, 0o777, New::Symlink { target })?)
+    }
+
+    fn readlink(&self, node: &Node, out: &mut [u8]) -> Result<usize> {
+        symlink::read(&self.volume, &node.read()?.inode, out)
+    }
+
+    fn link(&self, req: &Request, node: &Node, new_parent: &Node, new_name: &[u8]) -> Result {
+        self.volume
+            .with_space(|| self.volume.link(req, node, new_parent, new_name))
+    }
+
+    fn unlink(&self, req: &Request, parent: &Node, name: &[u8], child: &Node) -> Result {
+        self.volume.remove(req, parent, name, child, false)
+    }
+
+    fn rmdir(&self, req: &Request, parent: &Node, name: &[u8], child: &Node) -> Result {
+        self.volume.remove(req, parent, name, child, true)
+    }
+
+    fn rename(
+        &self,
+        req: &Request,
+        from: (&Node, &[u8]),
+        to: (&Node, &[u8]),
+        node: &Node,
+        replaced: Option<&Node>,
+        flags: RenameFlags,
+    ) -> Result {
+        self.volume
+            .with_space(|| self.volume.rename(req, from, to, node, replaced, flags))
+    }
+
+    fn map(&self, node: &Node, offset: u64, _: u64) -> Result<Extent> {
+        self.volume.map(node, offset)
+    }
+
+    fn allocate(&self, _: &Request, node: &Node, offset: u64, len: u64) -> Result<Extent> {
+        self.volume
+            .with_space(|| self.volume.allocate(node, offset, len))
+    }
+
+    fn commit(&self, _: &Request, node: &Node, offset: u64, len: u64, size: u64) -> Result {
+        self.volume
+            .with_space(|| self.volume.commit(node, offset, len, size))
+    }
+
+    fn fsync(&self, _: &Request, node: &Node, _datasync: bool) -> Result {
+        self.volume.fsync(node)
+    }
+
+    fn sync(&self, _: &Request) -> Result {
+        if self.volume.read_only {
+            return Ok(());
+        }
+        self.volume.journal.commit()
+    }
+}
+
+impl<D: BlockDevice> Xv6<D> {
+    fn make(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        mode: u32,
+        new: New<'_>,
+    ) -> Result<Node> {
+        self.volume
+            .with_space(|| self.volume.make(req, parent, name, mode, new))
+    }
+}
+
+/// The root is where hosts expect it.
+const _: () = assert!(Ino::ROOT.0 == 1);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the operations of one mount share: geometry, journal, counts of free space.
+
+use crate::corrupt::CorruptKind;
+use crate::inode::{self, Ino, Inode};
+use crate::layout;
+use crate::space::Space;
+use crate::superblock::{Geometry, Super};
+use crate::txn::Txn;
+use bento::sync::Mutex;
+use bento::{BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, StatFs};
+use journal::Journal;
+
+/// Where blocks of metadata are read: as the journal has published them, or as a transaction
+/// sees them.
+pub(crate) trait ReadBlock {
+    /// Runs `look` on the bytes of `block`.
+    fn read<R>(&self, block: BlockNo, look: impl FnOnce(&[u8]) -> R) -> Result<R>;
+
+    /// Where everything lies.
+    fn geometry(&self) -> &Geometry;
+}
+
+/// A mounted device.
+#[derive(Debug)]
+pub(crate) struct Volume<D: BlockDevice> {
+    pub(crate) sup: Super,
+    pub(crate) journal: Journal<D>,
+    pub(crate) space: Mutex<Space>,
+    pub(crate) read_only: bool,
+}
+
+impl<D: BlockDevice> ReadBlock for Volume<D> {
+    fn read<R>(&self, block: BlockNo, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        self.journal.read(block, look)
+    }
+
+    fn geometry(&self) -> &Geometry {
+        &self.sup.geometry
+    }
+}
+
+impl<D: BlockDevice> Volume<D> {
+    /// Recovers the journal and counts free space.
+    pub(crate) fn open(dev: D, read_only: bool) -> Result<Self> {
+        let read_only = read_only || dev.read_only();
+        let before = Super::read(&dev, read_only)?;
+        let (log, log_blocks) = before.geometry.log();
+        let journal = Journal::open(dev, log, log_blocks, read_only)?;
+        // Recovery may have written any block.
+        let sup = Super::read(journal.device(), read_only)?;
+        if sup.geometry != before.geometry {
+            return Err(CorruptKind::SuperGeometry.at(BlockNo(layout::SUPER_BLOCK)));
+        }
+        let volume = Self {
+            space: Mutex::new(Space::empty(&sup.geometry)),
+            sup,
+            journal,
+            read_only,
+        };
+        let counted = Space::count(&volume)?;
+        *volume.space.lock()? = counted;
+        Ok(volume)
+    }
+
+    /// Starts a transaction that may change `credits` blocks.
+    pub(crate) fn begin(&self, credits: usize) -> Result<Txn<'_, D>> {
+        Ok(Txn::new(self, self.journal.begin(credits)?))
+    }
+
+    /// Runs an operation, and runs it again where it failed for want of space that the running
+    /// transaction has freed: such space can be used once the transaction is durable.
+    pub(crate) fn with_space<T>(&self, operation: impl Fn() -> Result<T>) -> Result<T> {
+        match operation() {
+            Err(Errno::ENOSPC) if self.journal.pending_blocks()? > 0 => {
+                self.journal.commit()?;
+                operation()
+            }
+            result => result,
+        }
+    }
+
+    /// The inode with this number.
+    pub(crate) fn load(&self, ino: InodeNo) -> Result<Inode> {
+        let ino = self.geometry().ino(ino.0).ok_or(Errno::ESTALE)?;
+        Inode::load(self, ino)?.ok_or(Errno::ESTALE)
+    }
+
+    /// There is a root directory.
+    pub(crate) fn check_root(&self) -> Result {
+        let root = Inode::load(self, Ino::ROOT)?;
+        let valid = root.is_some_and(|inode| {
+            inode.kind == FileKind::Directory && inode.nlink > 0 && inode.parent == Ino::ROOT.0
+        });
+        if valid {
+            return Ok(());
+        }
+        Err(CorruptKind::RootMissing.at(inode::block_of(self.geometry(), Ino::ROOT)))
+    }
+
+    /// Space and limits.
+    pub(crate) fn statfs(&self) -> Result<StatFs> {
+        let space = self.space.lock()?;
+        let data = self.geometry().data();
+        let free = space.blocks.total();
+        let [a, b, c, d, e, f, g, h, ..] = self.sup.uuid;
+        Ok(StatFs {
+            block_size: layout::BLOCK_SIZE.into(),
+            blocks: data.end - data.start,
+            blocks_free: free,
+            blocks_available: free.saturating_sub(self.geometry().reserve()),
+            files: u64::from(self.geometry().inodes()) - 1,
+            files_free: space.inodes.total(),
+            name_max: layout::NAME_MAX.into(),
+            fsid: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        })
+    }
+}
