@@ -119,8 +119,10 @@ static void bento_panic_report(const struct bento_cx *cx, const struct bento_ins
 	pr_err("%s: %s panicked in %s of process %u: %*pE\n", id, bento_build_id(inst->build),
 	       bento_op_name(cx->op), cx->pid, (int)min(len, 512U), text);
 	bento_backtrace(id);
-	pr_err("%s: the mount FAILED: operations return EIO until it is repaired by an upgrade or unmounted\n",
-	       id);
+	/* The instance of a mount or an upgrade that has not succeeded yet serves nobody. */
+	if (inst == READ_ONCE(inst->bm->inst) && inst->fs)
+		pr_err("%s: the mount FAILED: operations return EIO until it is repaired by an upgrade or unmounted\n",
+		       id);
 }
 
 void bento_ks_on_panic(const __u8 *text, __u32 len)
