@@ -64,7 +64,10 @@ impl FileSystem for Hello {
     type Node = InodeNo;
 
     const NAME: &'static str = "hello";
-    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const VERSION: &'static str = match option_env!("BENTO_VERSION") {
+        Some(version) => version,
+        None => env!("CARGO_PKG_VERSION"),
+    };
     const OPS: OpSet = OpSet::SETATTR.union(OpSet::READ).union(OpSet::WRITE);
     const MAX_FILE_SIZE: u64 = 1 << 20;
 
