@@ -222,8 +222,8 @@ static loff_t bento_llseek(struct file *file, loff_t off, int whence)
 	return off < 0 ? off : vfs_setpos(file, off, inode->i_sb->s_maxbytes);
 }
 
-/**
- * bento_fsync() - fsync of files and directories, of mapped and other file systems
+/*
+ * fsync of files and directories, of mapped and other file systems.
  *
  * Data first (which ends with its commit), then times, then the file system makes its
  * metadata durable; one that keeps none gets a flush of the device.

@@ -139,6 +139,9 @@ int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct 
 	struct bento_inode *bi = BENTO_I(inode);
 	int err = 0;
 
+	/* No new data I/O by extents that a repair may give to other files. */
+	if (unlikely(bento_failed(BENTO_M(inode->i_sb))))
+		return -EIO;
 	if (bento_map_recall(bi, pos, map) &&
 	    !(flags & BENTO_MAP_ALLOCATE && map->ext.kind == BENTO_EXTENT_HOLE))
 		return 0;
