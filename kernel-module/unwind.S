@@ -14,31 +14,31 @@
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
 
-#define RAX	(0 * 8)
-#define RDX	(1 * 8)
-#define RBX	(3 * 8)
-#define RBP	(6 * 8)
-#define RSP	(7 * 8)
-#define R12	(12 * 8)
-#define R13	(13 * 8)
-#define R14	(14 * 8)
-#define R15	(15 * 8)
-#define RA	(16 * 8)
-#define SIZE	(17 * 8)
+#define REG_RAX	(0 * 8)
+#define REG_RDX	(1 * 8)
+#define REG_RBX	(3 * 8)
+#define REG_RBP	(6 * 8)
+#define REG_RSP	(7 * 8)
+#define REG_R12	(12 * 8)
+#define REG_R13	(13 * 8)
+#define REG_R14	(14 * 8)
+#define REG_R15	(15 * 8)
+#define REG_RA	(16 * 8)
+#define REGS_SIZE	(17 * 8)
 
 /* Makes the struct on the stack, as the caller has the registers, and points rdi to it. */
 .macro TAKE_REGISTERS
-	subq	$SIZE, %rsp
-	movq	%rbx, RBX(%rsp)
-	movq	%rbp, RBP(%rsp)
-	leaq	(SIZE + 8)(%rsp), %rax
-	movq	%rax, RSP(%rsp)
-	movq	%r12, R12(%rsp)
-	movq	%r13, R13(%rsp)
-	movq	%r14, R14(%rsp)
-	movq	%r15, R15(%rsp)
-	movq	SIZE(%rsp), %rax
-	movq	%rax, RA(%rsp)
+	subq	$REGS_SIZE, %rsp
+	movq	%rbx, REG_RBX(%rsp)
+	movq	%rbp, REG_RBP(%rsp)
+	leaq	(REGS_SIZE + 8)(%rsp), %rax
+	movq	%rax, REG_RSP(%rsp)
+	movq	%r12, REG_R12(%rsp)
+	movq	%r13, REG_R13(%rsp)
+	movq	%r14, REG_R14(%rsp)
+	movq	%r15, REG_R15(%rsp)
+	movq	REGS_SIZE(%rsp), %rax
+	movq	%rax, REG_RA(%rsp)
 	movq	%rsp, %rdi
 .endm
 
@@ -52,7 +52,7 @@ SYM_FUNC_START(bento_unwind_raise)
 	movl	%edi, %esi
 	TAKE_REGISTERS
 	call	bento_unwind_raise_inner
-	addq	$SIZE, %rsp
+	addq	$REGS_SIZE, %rsp
 	UNWIND_HINT_FUNC
 	RET
 SYM_FUNC_END(bento_unwind_raise)
@@ -69,16 +69,16 @@ SYM_FUNC_END(_Unwind_Resume)
  * the return address, by a RET: a landing pad needs no ENDBR then. Does not return.
  */
 SYM_FUNC_START(bento_unwind_install)
-	movq	RAX(%rdi), %rax
-	movq	RDX(%rdi), %rdx
-	movq	RBX(%rdi), %rbx
-	movq	RBP(%rdi), %rbp
-	movq	R12(%rdi), %r12
-	movq	R13(%rdi), %r13
-	movq	R14(%rdi), %r14
-	movq	R15(%rdi), %r15
-	movq	RA(%rdi), %rcx
-	movq	RSP(%rdi), %rsp
+	movq	REG_RAX(%rdi), %rax
+	movq	REG_RDX(%rdi), %rdx
+	movq	REG_RBX(%rdi), %rbx
+	movq	REG_RBP(%rdi), %rbp
+	movq	REG_R12(%rdi), %r12
+	movq	REG_R13(%rdi), %r13
+	movq	REG_R14(%rdi), %r14
+	movq	REG_R15(%rdi), %r15
+	movq	REG_RA(%rdi), %rcx
+	movq	REG_RSP(%rdi), %rsp
 	pushq	%rcx
 	UNWIND_HINT_FUNC
 	RET

@@ -10,13 +10,17 @@ pub use bento_sys::bento_fs_ops;
 ///
 /// Once per module: `libbentofs::bento_module! { fs: Hello }`. The type implements
 /// [`crate::KernelFs`]: `FileSystem` and `Upgrade` on a `KernelDisk` or on `NoDevice`.
+///
+/// Where `BENTO_VERSION` is set in the environment of the compiler it replaces the version of the
+/// file system: so a second build can be made of one source, to try an upgrade.
 #[macro_export]
 macro_rules! bento_module {
     (fs: $fs:ty $(,)?) => {
         /// What the file system offers to bentofs.
         #[unsafe(no_mangle)]
         #[expect(non_upper_case_globals, reason = "the name is that of the C side")]
-        pub static bento_rust_ops: $crate::module::bento_fs_ops = $crate::table::<$fs>();
+        pub static bento_rust_ops: $crate::module::bento_fs_ops =
+            $crate::table::<$fs>(::core::option_env!("BENTO_VERSION"));
 
         /// Prepares the Rust side: 0 or a negative errno. Before any operation is called.
         #[unsafe(no_mangle)]

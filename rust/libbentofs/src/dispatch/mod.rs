@@ -40,12 +40,12 @@ pub trait KernelFs: Upgrade<Device: KernelDevice> {}
 
 impl<F: Upgrade<Device: KernelDevice>> KernelFs for F {}
 
-/// The table of a file system.
+/// The table of a file system; `version` replaces `F::VERSION` where it is given.
 ///
 /// # Panics
 /// While the module is compiled, where name or version are too long or empty.
 #[must_use]
-pub const fn table<F: KernelFs>() -> bento_fs_ops {
+pub const fn table<F: KernelFs>(version: Option<&str>) -> bento_fs_ops {
     bento_fs_ops {
         magic: BENTO_ABI_MAGIC,
         abi_version: BENTO_ABI_VERSION,
@@ -55,7 +55,10 @@ pub const fn table<F: KernelFs>() -> bento_fs_ops {
         schema_min: *F::SCHEMA.start(),
         schema: *F::SCHEMA.end(),
         name: padded(F::NAME),
-        version: padded(F::VERSION),
+        version: padded(match version {
+            Some(version) => version,
+            None => F::VERSION,
+        }),
         mount: Some(mount::mount::<F>),
         import_state: Some(mount::import_state::<F>),
         unmount: Some(mount::unmount::<F>),

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A file system that notes what it was called with, and exports the notes as its state.
+
+use bento::prelude::*;
+use bento::{BlockWrite, WriteOrder, sync::Mutex};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use libbentoks::KernelDisk;
+
+pub(crate) struct Probe {
+    disk: KernelDisk,
+    calls: Mutex<Vec<String>>,
+}
+
+/// How many nodes were dropped, in all tests.
+pub(crate) static NODES: AtomicUsize = AtomicUsize::new(0);
+
+pub(crate) struct Node(InodeNo);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        NODES.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Probe {
+    fn note(&self, call: String) -> Result {
+        self.calls.lock()?.push(call);
+        Ok(())
+    }
+
+    fn entry(&self, call: &str, req: &Request) -> Result<Entry<Node>> {
+        self.note(format!("{call} {req:?}"))?;
+        let node = Node(InodeNo(9));
+        let attr = Attr::new(node.0, 0o100_600, 1);
+        Ok(Entry { attr, node })
+    }
+}
+
+impl FileSystem for Probe {
+    type Device = KernelDisk;
+    type Node = Node;
+    const NAME: &'static str = "probe";
+    const VERSION: &'static str = "1.2.3";
+    const OPS: OpSet = OpSet::all();
+    const ROOT: InodeNo = InodeNo(5);
+    const MAX_FILE_SIZE: u64 = 1 << 40;
+
+    fn mount(disk: KernelDisk, options: &MountOptions<'_>) -> Result<Self> {
+        assert_ne!(options.text, "panic");
+        let calls = Mutex::new(vec![format!("mount {options:?}")]);
+        Ok(Self { disk, calls })
+    }
+
+    fn statfs(&self) -> Result<StatFs> {
+        Ok(StatFs {
+            blocks: self.disk.blocks(),
+            name_max: 255,
+            ..StatFs::default()
+        })
+    }
+
+    fn load(&self, ino: InodeNo) -> Result<Entry<Node>> {
+        match ino.0 {
+            404 => Err(Errno::ESTALE),
+            666 => panic!("no such number"),
+            _ => Ok(Entry {
+                attr: Attr::new(ino, 0o040_755, 2),
+                node: Node(ino),
+            }),
+        }
+    }
+
+    /// The number of the directory plus the length of the name.
+    fn lookup(&self, _: &Request, dir: &Node, name: &[u8]) -> Result<InodeNo> {
+        Ok(InodeNo(dir.0.0 + name.len() as u64))
+    }
+
+    fn getattr(&self, node: &Node) -> Result<Attr> {
+        let time = Timespec { sec: -1, nsec: 999 };
+        let mut attr = Attr::new(node.0, 0o100_644, 3);
+        (attr.size, attr.blocks, attr.generation) = (10, 8, 77);
+        (attr.uid, attr.gid, attr.rdev) = (1, 2, 4);
+        (attr.atime, attr.mtime, attr.ctime, attr.btime) = (time, time, time, time);
+        Ok(attr)
+    }
+
+    /// An endless directory.
+    fn readdir(&self, _: &Request, _: &Node, cookie: u64, out: &mut DirBuf<'_>) -> Result {
+        let mut at = cookie.max(2);
+        while out.push(InodeNo(at), at, FileKind::Regular, b"name") {
+            at += 1;
+        }
+        Ok(())
+    }
+
+    fn setattr(&self, _: &Request, node: &Node, set: &SetAttr) -> Result {
+        let (mask, size, ctime) = (set.mask, set.size, set.ctime);
+        self.note(format!("setattr {} {mask:?} {size} {ctime:?}", node.0))
+    }
+
+    fn create(&self, req: &Request, dir: &Node, name: &[u8], mode: u32) -> Result<Entry<Node>> {
+        self.entry(&format!("create {} {name:?} {mode:o}", dir.0), req)
+    }
+
+    fn symlink(&self, req: &Request, _: &Node, name: &[u8], to: &[u8]) -> Result<Entry<Node>> {
+        self.entry(&format!("symlink {name:?} {to:?}"), req)
+    }
+
+    /// A lie.
+    fn readlink(&self, _: &Node, out: &mut [u8]) -> Result<usize> {
+        Ok(out.len() + 1)
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        from: (&Node, &[u8]),
+        to: (&Node, &[u8]),
+        node: &Node,
+        replaced: Option<&Node>,
+        flags: RenameFlags,
+    ) -> Result {
+        let (from, to) = ((from.0.0, from.1), (to.0.0, to.1));
+        let (node, replaced) = (node.0, replaced.map(|node| node.0));
+        self.note(format!(
+            "rename {from:?} {to:?} {node} {replaced:?} {flags:?}"
+        ))
+    }
+
+    fn map(&self, _: &Node, offset: u64, len: u64) -> Result<Extent> {
+        let (kind, new) = (ExtentKind::Unwritten(8192), true);
+        Ok(Extent {
+            offset,
+            len,
+            kind,
+            new,
+        })
+    }
+
+    /// To the block of that number; at most three bytes.
+    fn write(&self, _: &Request, _: &Node, offset: u64, data: &[u8]) -> Result<usize> {
+        let block = self.disk.zeroed(BlockNo(offset))?;
+        let mut bytes = block.bytes_mut()?;
+        let copied = bytes.iter_mut().zip(data).take(3);
+        let count = copied.map(|(to, from)| *to = *from).count();
+        let (target, data) = (BlockNo(offset), &bytes[..]);
+        let writes = [BlockWrite { target, data }];
+        self.disk.write(&writes, WriteOrder::Any)?;
+        Ok(count)
+    }
+}
+
+impl Upgrade for Probe {
+    const SCHEMA: core::ops::RangeInclusive<u32> = 2..=3;
+
+    fn export(&self, out: &mut StateWriter) -> Result {
+        out.record(1, self.calls.lock()?.join("\n").as_bytes())
+    }
+
+    fn import(
+        disk: KernelDisk,
+        options: &MountOptions<'_>,
+        schema: u32,
+        state: &StateReader<'_>,
+    ) -> Result<Self> {
+        let calls = String::from_utf8_lossy(state.find(1).ok_or(Errno::EINVAL)?).into_owned();
+        let calls = Mutex::new(vec![calls, format!("import {schema} {}", options.repair)]);
+        Ok(Self { disk, calls })
+    }
+}
