@@ -12,6 +12,8 @@
   target,
   targetFile ? null,
   rustflags ? "",
+  profile ? { }, # taken from the workspace itself
+  env ? { },
   postPatch ? "",
   postInstall ? "",
   passthru ? { },
@@ -32,7 +34,10 @@ craneLib.buildPackage {
   # One derivation: the dependencies of a kernel target are core and alloc themselves.
   cargoArtifacts = null;
   cargoVendorDir = craneLib.vendorMultipleCargoDeps { cargoLockList = lockFiles; };
-  env.RUSTC_BOOTSTRAP = "1"; # -Zbuild-std on the stable toolchain, as the kernel's own build does
+  # -Zbuild-std on the stable toolchain, as the kernel's own build does
+  env = env // {
+    RUSTC_BOOTSTRAP = "1";
+  };
   # Not --locked: postPatch strikes members from the workspace, so cargo drops their entries.
   cargoExtraArgs = lib.concatStringsSep " " (
     [

@@ -17,8 +17,11 @@
   preferred ? true, # serves `mount -t`, and is autoloaded by its alias
 }:
 let
-  rust = staticlib { crate = "${fs}-kmod"; };
-  named = if version == null then rust.version else version;
+  rust = staticlib {
+    inherit version;
+    crate = "${fs}-kmod";
+  };
+  named = rust.version;
   hash = builtins.substring 0 8 (
     builtins.hashString "sha256" "${rust.src} ${sources.kernelModule} ${named}"
   );

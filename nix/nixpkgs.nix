@@ -19,6 +19,10 @@ let
     craneLib = (crane.mkLib pkgs).overrideToolchain (_: toolchain);
   };
 
+  importCargoLock =
+    { lockFiles }:
+    pkgs.rustPlatform.importCargoLock { lockFile = lib.head lockFiles; };
+
   # A kernel's own package set (its compiler, kernelModuleMakeFlags) with buildRust added.
   packagesFor =
     linuxPackages:
@@ -28,7 +32,9 @@ let
         let
           wanted = builtins.functionArgs (import file);
         in
-        linuxPackages.callPackage file (builtins.intersectAttrs wanted { inherit buildRust; } // args);
+        linuxPackages.callPackage file (
+          builtins.intersectAttrs wanted { inherit buildRust importCargoLock; } // args
+        );
     };
 
   kernels = {

@@ -9,6 +9,7 @@ let
   bentofs = callPackage ./bentofs.nix { inherit sources; };
   fsModule = callPackage ./fs-module.nix { inherit sources bentofs staticlib; };
   hostTool = callPackage ./host-tools.nix { inherit sources; };
+  crateProgram = callPackage ./crate-program.nix { };
 in
 {
   perKernel = {
@@ -32,5 +33,13 @@ in
       ];
     };
     stress = hostTool { pname = "stress"; };
+    fsx = crateProgram { crate = "fsx"; };
+  };
+  # What checks this repository itself.
+  checkers = {
+    nixfmt = crateProgram {
+      crate = "nixfmt_rs";
+      bin = "nixfmt";
+    };
   };
 }

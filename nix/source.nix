@@ -39,9 +39,7 @@ let
     in
     (if toml ? test then [ ] else [ "tests" ]) ++ (if toml ? bench then [ ] else [ "benches" ]);
 
-  relative =
-    base: path:
-    builtins.substring (builtins.stringLength base + 1) (-1) path;
+  relative = base: path: builtins.substring (builtins.stringLength base + 1) (-1) path;
   parts = path: builtins.filter builtins.isString (builtins.split "/" path);
 in
 {
@@ -61,7 +59,13 @@ in
             crate = builtins.head steps;
           in
           if builtins.length steps == 1 then
-            builtins.elem crate ([ "Cargo.toml" "Cargo.lock" ] ++ members)
+            builtins.elem crate (
+              [
+                "Cargo.toml"
+                "Cargo.lock"
+              ]
+              ++ members
+            )
           else
             !(builtins.elem (builtins.elemAt steps 1) ([ "target" ] ++ unneeded crate));
       };
@@ -85,6 +89,8 @@ in
   kernelModule = builtins.path {
     name = "kernel-module";
     path = ../kernel-module;
-    filter = path: _: builtins.match ".*\\.(md|ko|o|mod|mod\\.c|cmd|a)" path == null;
+    filter =
+      path: _:
+      baseNameOf path != "build" && builtins.match ".*\\.(md|ko|o|mod|mod\\.c|cmd|a)" path == null;
   };
 }

@@ -8,14 +8,19 @@
   kernel,
   sources ? import ./source.nix,
 }:
-{ crate }:
+{
+  crate,
+  version ? null, # instead of the workspace's, so that an upgrade can be tried
+}:
 let
   workspace = sources.rustWorkspace [ crate ];
+  named = if version == null then workspace.version else version;
   build = "${kernel.dev}/lib/modules/${kernel.modDirVersion}/build";
 in
 buildRust {
   pname = "${crate}-staticlib";
-  version = "${workspace.version}-${kernel.modDirVersion}";
+  version = "${named}-${kernel.modDirVersion}";
+  env.BENTO_VERSION = named;
   inherit (workspace) src postPatch profile;
   lockFiles = sources.rustLocks;
   args = "-p ${crate}";
@@ -28,5 +33,8 @@ buildRust {
   '';
   target = "x86_64-bento-kernel";
   targetFile = ../kernel-module/x86_64-bento-kernel.json;
-  passthru = { inherit (workspace) src version; };
+  passthru = {
+    inherit (workspace) src;
+    version = named;
+  };
 }

@@ -21,7 +21,13 @@ runVm "vm-${name}-${kernel.series}"
     scenario = builtins.path {
       name = "scenario-${name}";
       path = ../nixos-tests;
-      filter = path: _: builtins.elem (baseNameOf path) [ "prelude.py" "${name}.py" "${name}.toml" ];
+      filter =
+        path: _:
+        builtins.elem (baseNameOf path) [
+          "prelude.py"
+          "${name}.py"
+          "${name}.toml"
+        ];
     };
   }
   ''

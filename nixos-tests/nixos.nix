@@ -28,8 +28,10 @@ pkgs.testers.runNixOSTest {
       programs.stress
     ];
     environment.etc = {
-      "bento/tree".source = "${linuxPackages.kernel.dev}/lib/modules/${linuxPackages.kernel.modDirVersion}/source";
-      "bento/next".source = "${modules.bento-xv6-next}/lib/modules/${linuxPackages.kernel.modDirVersion}/updates";
+      "bento/tree".source =
+        "${linuxPackages.kernel.dev}/lib/modules/${linuxPackages.kernel.modDirVersion}/source";
+      "bento/next".source =
+        "${modules.bento-xv6-next}/lib/modules/${linuxPackages.kernel.modDirVersion}/updates";
     };
     virtualisation = {
       memorySize = machine.memory;

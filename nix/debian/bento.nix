@@ -30,7 +30,7 @@ let
   );
 
   packagesOf = scope: import ../packages.nix { inherit (scope) callPackage; };
-  programs = (packagesOf (builtins.head scopes).tools).programs;
+  inherit (packagesOf (builtins.head scopes).tools) programs checkers;
 
   testsOf =
     scope:
@@ -46,6 +46,7 @@ in
   scopes = byLabel;
   packages =
     programs
+    // checkers
     // ofDefault (scope: (packagesOf scope).perKernel)
     // withKernel (scope: (packagesOf scope).perKernel // { inherit (testsOf scope) vm; });
   checks = withKernel (scope: (testsOf scope).checks);

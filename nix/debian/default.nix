@@ -70,13 +70,17 @@ let
     };
 
   # Runs a script in a chroot of a root, which the builder makes in a user namespace of its own.
-  inRoot = root: setup: args: run ./enter.sh ({ inherit root setup; } // args);
+  inRoot =
+    root: setup: args:
+    run ./enter.sh ({ inherit root setup; } // args);
 
   # Like nixpkgs' stdenv.mkDerivation, in the parts that this project uses.
   mkDerivation =
     root: args:
     inRoot root ./setup.sh (
-      { name = "${args.pname}-${args.version}"; }
+      {
+        name = "${args.pname}-${args.version}";
+      }
       // removeAttrs args [
         "meta"
         "passthru"
@@ -88,8 +92,16 @@ let
     root: name: env: buildCommand:
     mkDerivation root (env // { inherit name buildCommand; });
 
+  importCargoLock = import ./cargo-vendor.nix {
+    inherit (tools) runCommand;
+    fetchCrate =
+      p:
+      fetch mirrors.crates "crate-${p.name}-${p.version}.tar.gz" "${p.name}/${p.version}/download"
+        p.checksum;
+  };
+
   scope = {
-    inherit suite tools;
+    inherit suite tools importCargoLock;
     inherit (lock.kernel) series;
     available = !(lock.unavailable or false);
 
@@ -119,7 +131,7 @@ let
       image = unpack "linux-${lock.kernel.release}" lock.kernel.image;
     };
 
-    # The next five are asked of `tools` alone.
+    # The next four are asked of `tools` alone.
 
     # Fixed by its hash, so it may be taken out of its .deb by whatever is at hand: ./prefetch
     # does so, as does this builder where fixed-output builds see the host's /bin/sh
@@ -140,17 +152,10 @@ let
       name = "rust-${rustLock.version}";
       tarballs = map (c: fetch mirrors.rust (baseNameOf c.path) c.path c.sha256) rustLock.components;
     };
-    importCargoLock = import ./cargo-vendor.nix {
-      inherit (scope) runCommand;
-      fetchCrate =
-        p:
-        fetch mirrors.crates "crate-${p.name}-${p.version}.tar.gz" "${p.name}/${p.version}/download"
-          p.checksum;
-    };
-
     # Builds with the compiler of `tools`, so that programs run in the guest.
     buildRust = import ./build-rust.nix {
-      inherit (tools) stdenv rust importCargoLock;
+      inherit importCargoLock;
+      inherit (tools) stdenv rust;
     };
     # Runs a command where QEMU and Python are.
     runVm = runCommand tools.emulator;

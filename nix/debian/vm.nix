@@ -10,24 +10,23 @@
   guestImage,
 }:
 { systemImage }:
-runCommand "bento-vm" { }
-  ''
-    mkdir -p $out/bin
-    cat > $out/setup.sh <<'EOF'
-    cd /build
-    mkdir -p out disks
-    [ "$scenario" = shell ] || scenario=$scenario.py
-    exec python3 -B lib/run.py $scenario --out out --state disks \
-      --kernel ${boot}/vmlinuz --initrd ${boot}/initrd \
-      --guest ${guestImage}/guest.erofs --system ${systemImage}/system.erofs
-    EOF
-    cat > $out/bin/bento-vm <<EOF
-    #!/bin/sh
-    set -e
-    [ \$# = 2 ] || { echo "usage: bento-vm FOLDER SCENARIO" >&2; exit 2; }
-    export NIX_BUILD_TOP="\$1" scenario="\$2"
-    export busybox=${tools.busybox} root=${tools.emulator} setup=$out/setup.sh
-    exec $busybox/bin/busybox sh -e ${./enter.sh}
-    EOF
-    chmod 755 $out/bin/bento-vm
-  ''
+runCommand "bento-vm" { } ''
+  mkdir -p $out/bin
+  cat > $out/setup.sh <<'EOF'
+  cd /build
+  mkdir -p out disks
+  [ "$scenario" = shell ] || scenario=$scenario.py
+  exec python3 -B lib/run.py $scenario --out out --state disks \
+    --kernel ${boot}/vmlinuz --initrd ${boot}/initrd \
+    --guest ${guestImage}/guest.erofs --system ${systemImage}/system.erofs
+  EOF
+  cat > $out/bin/bento-vm <<EOF
+  #!/bin/sh
+  set -e
+  [ \$# = 2 ] || { echo "usage: bento-vm FOLDER SCENARIO" >&2; exit 2; }
+  export NIX_BUILD_TOP="\$1" scenario="\$2"
+  export busybox=${tools.busybox} root=${tools.emulator} setup=$out/setup.sh
+  exec $busybox/bin/busybox sh -e ${./enter.sh}
+  EOF
+  chmod 755 $out/bin/bento-vm
+''
