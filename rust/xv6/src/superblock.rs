@@ -228,11 +228,11 @@ impl Super {
         let sup = Self::try_from(&raw).map_err(|kind| refuse(kind, &raw))?;
         if sup.geometry.blocks > dev.blocks() {
             log::error!(
-                "the file system has {} blocks, but the device only {} (truncated image?)",
+                "the file system has {} blocks, but the device only {}",
                 sup.geometry.blocks,
                 dev.blocks()
             );
-            return Err(Errno::EUCLEAN);
+            return Err(CorruptKind::SuperTruncated.at(block));
         }
         sup.check_features(read_only)?;
         Ok(sup)

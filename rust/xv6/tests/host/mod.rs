@@ -284,6 +284,7 @@ impl<D: DataDevice + Clone> Host<D> {
         }
         self.fs.sync(&self.req()).expect("sync");
         self.fs.unmount().expect("unmount");
+        assert_clean(&self.dev);
         self.dev
     }
 
@@ -291,6 +292,13 @@ impl<D: DataDevice + Clone> Host<D> {
         let stat = self.fs.statfs().expect("statfs");
         (stat.blocks_free, stat.files_free)
     }
+}
+
+/// The checker finds nothing wrong.
+pub fn assert_clean<D: BlockDevice>(dev: &D) {
+    let report = xv6::check::check(dev).expect("readable");
+    let lines: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    assert!(report.is_clean(), "{lines:#?}");
 }
 
 /// Calls until the answer is another than `EAGAIN`.
