@@ -7,6 +7,11 @@
 //! | [`crash`] | [`CrashDisk`]: every medium that a power cut may leave |
 //! | [`fault`] | [`FaultDisk`]: the nth read, write or flush fails |
 //! | [`image`] | [`Image`]: the contents of a medium |
+//! | [`op`] | [`Op`]: one step of a workload |
+//! | [`host`] | [`Host`]: drives a file system as `bentofs` does |
+//! | [`model`] | [`Model`]: what must be there after a workload |
+//! | [`oracle`] | [`Oracle`]: what may be there after a crash |
+//! | [`explore`] | crashes and faults everywhere in a workload |
 //! | [`rng`] | [`Rng`]: random numbers that a seed repeats |
 #![forbid(unsafe_code)]
 #![expect(
@@ -16,12 +21,22 @@
 
 pub mod crash;
 pub mod disk;
+pub mod explore;
 pub mod fault;
+pub mod host;
 pub mod image;
+pub mod model;
+pub mod op;
+pub mod oracle;
 pub mod rng;
 
 pub use crash::{Crash, CrashDisk, Limits, Trace};
 pub use disk::{Caching, MemBuf, MemDisk};
+pub use explore::{Setting, Target, Tried, Workload};
 pub use fault::{Fault, FaultDisk};
+pub use host::{Host, Nodes};
 pub use image::Image;
+pub use model::Model;
+pub use op::Op;
+pub use oracle::Oracle;
 pub use rng::Rng;
