@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Power cuts at every write of every short workload, and of long random ones.
+//!
+//! After each one the disk must mount, show a moment of the past that is not older than what was
+//! promised, and be clean by the checker; see `bento_sim::oracle`.
+
+mod sim;
+
+use bento_sim::{Caching, Limits, Nodes, Op, Setting, Workload, explore};
+use sim::{SimXv6, operations, random, setting, setup};
+
+const REPLAY: &str = "cargo test -p xv6 --test crash";
+
+fn explore_or_panic(workload: &Workload, setting: &Setting, replay: &str) -> explore::Tried {
+    match explore::crashes::<SimXv6>(workload, setting) {
+        Ok(tried) => tried,
+        Err(why) => panic!("{why}\n{setting:?}\nreplay: {replay}"),
+    }
+}
+
+/// All pairs of operations, then a sync, so that the log is written with both.
+fn all_pairs(part: usize, parts: usize) {
+    let setting = Setting {
+        limits: Limits {
+            exhaustive: 4,
+            random: 4,
+            torn: false,
+            seed: 1,
+        },
+        ..setting()
+    };
+    let operations = operations();
+    let mut crashes = 0;
+    for (number, first) in operations.iter().enumerate() {
+        for second in operations.iter().filter(|_| number % parts == part) {
+            let workload = Workload {
+                setup: setup(),
+                ops: vec![first.clone(), second.clone(), Op::Sync],
+            };
+            crashes += explore_or_panic(&workload, &setting, REPLAY).crashes;
+        }
+    }
+    println!("{crashes} crashes recovered");
+    assert!(crashes > 5000, "only {crashes} crashes were tried");
+}
+
+#[test]
+fn all_pairs_of_operations_survive_crashes_first_half() {
+    all_pairs(0, 2);
+}
+
+#[test]
+fn all_pairs_of_operations_survive_crashes_second_half() {
+    all_pairs(1, 2);
+}
+
+/// The seeds to try, or the one of `BENTO_SEED`.
+fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var("BENTO_SEED") {
+        Ok(seed) => vec![seed.parse().expect("BENTO_SEED is a number")],
+        Err(_) => (1..=count).collect(),
+    }
+}
+
+fn long_runs(test: &str, setting: &Setting, count: u64, ops: usize) {
+    let mut tried = explore::Tried::default();
+    for seed in seeds(count) {
+        let replay = format!("BENTO_SEED={seed} {REPLAY} {test}");
+        let one = explore_or_panic(&random(seed, ops), setting, &replay);
+        tried.crashes += one.crashes;
+        tried.recoveries += one.recoveries;
+    }
+    println!("{tried:?}");
+    assert!(tried.crashes > 200, "{tried:?}");
+    assert_eq!(tried.recoveries > 0, setting.recovery);
+}
+
+#[test]
+fn long_runs_survive_crashes() {
+    long_runs("long_runs_survive_crashes", &setting(), 20, 60);
+}
+
+#[test]
+fn long_runs_survive_crashes_with_long_caches_and_no_inodes_in_memory() {
+    let setting = Setting {
+        caching: Caching::Long,
+        nodes: Nodes::Evict,
+        ..setting()
+    };
+    let test = "long_runs_survive_crashes_with_long_caches_and_no_inodes_in_memory";
+    long_runs(test, &setting, 10, 60);
+}
+
+#[test]
+fn crashes_of_the_recovery_are_survived() {
+    let setting = Setting {
+        limits: Limits::few(),
+        recovery: true,
+        ..setting()
+    };
+    long_runs("crashes_of_the_recovery_are_survived", &setting, 6, 40);
+}
+
+#[test]
+fn crashes_around_upgrades_are_survived() {
+    let setting = Setting {
+        limits: Limits::few(),
+        upgrade: true,
+        ..setting()
+    };
+    long_runs("crashes_around_upgrades_are_survived", &setting, 10, 60);
+}

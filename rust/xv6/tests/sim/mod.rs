@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! xv6 as a target of the simulator, and the operations that the workloads are made of.
+
+use bento::RenameFlags;
+use bento::mapped::DataDevice;
+use bento_sim::{Caching, Limits, MemDisk, Nodes, Op, Rng, Setting, Target, Workload};
+use xv6::{FormatOptions, Xv6, check};
+
+pub(crate) struct SimXv6;
+
+impl Target for SimXv6 {
+    type Fs<D: DataDevice + Clone> = Xv6<D>;
+
+    fn format(disk: &MemDisk) {
+        let options = FormatOptions {
+            inodes: Some(32),
+            log_blocks: Some(64),
+            ..FormatOptions::default()
+        };
+        xv6::format(disk, &options).expect("a fresh disk");
+    }
+
+    fn check(disk: &MemDisk, unmounted: bool) -> Result<(), String> {
+        check::replay(disk.clone()).map_err(|e| format!("replay: {e}"))?;
+        let report = check::check(disk).map_err(|e| e.to_string())?;
+        if report.is_clean() && !(unmounted && report.orphans > 0) {
+            return Ok(());
+        }
+        let findings = report.findings.iter().map(ToString::to_string);
+        let findings: Vec<_> = findings.collect();
+        Err(format!(
+            "{} orphans; {}",
+            report.orphans,
+            findings.join("; ")
+        ))
+    }
+}
+
+/// A small disk, so that space is reused soon.
+pub(crate) fn setting() -> Setting {
+    Setting {
+        blocks: 192,
+        caching: Caching::Short,
+        nodes: Nodes::Keep,
+        limits: Limits::default(),
+        recovery: false,
+        upgrade: false,
+    }
+}
+
+/// Two files, a directory with one of them, durable at the start.
+pub(crate) fn setup() -> Vec<Op> {
+    vec![
+        Op::Create("f".into()),
+        Op::write("f", 0, 9000, 1),
+        Op::Mkdir("d".into()),
+        Op::Create("d/g".into()),
+        Op::write("d/g", 0, 100, 2),
+    ]
+}
+
+/// Every kind of operation on them.
+pub(crate) fn operations() -> Vec<Op> {
+    let rename = |from: &str, to: &str, flags| Op::Rename(from.into(), to.into(), flags);
+    vec![
+        Op::Create("a".into()),
+        Op::Create("d/h".into()),
+        Op::Mkdir("e".into()),
+        Op::Symlink("d/g".into(), "s".into()),
+        Op::Symlink("t".repeat(300), "d/s".into()),
+        Op::Link("f".into(), "d/h".into()),
+        Op::Unlink("f".into()),
+        Op::Unlink("d/g".into()),
+        Op::Rmdir("d".into()),
+        Op::rename("f", "a"),
+        Op::rename("f", "d/g"),
+        Op::rename("d", "e"),
+        Op::rename("d/g", "a"),
+        rename("f", "d/g", RenameFlags::EXCHANGE),
+        rename("d", "f", RenameFlags::EXCHANGE),
+        rename("f", "a", RenameFlags::NOREPLACE),
+        Op::write("f", 4000, 300, 3),
+        Op::write("f", 9000, 9000, 4),
+        Op::write("f", 40960, 10, 5),
+        Op::write("d/g", 0, 4096, 6),
+        Op::Allocate("f".into(), 12288, 16384),
+        Op::Truncate("f".into(), 0),
+        Op::Truncate("f".into(), 5000),
+        Op::Truncate("d/g".into(), 20000),
+        Op::Open("f".into()),
+        Op::Close,
+        Op::Fsync("f".into()),
+        Op::Fsync("d".into()),
+        Op::Sync,
+    ]
+}
+
+/// `count` random operations on a few names; they often fail, which is a part of the test.
+pub(crate) fn random(seed: u64, count: usize) -> Workload {
+    let mut rng = Rng::new(seed);
+    let ops = (0..count).map(|_| random_op(&mut rng)).collect();
+    Workload {
+        setup: setup(),
+        ops,
+    }
+}
+
+fn random_op(rng: &mut Rng) -> Op {
+    const PATHS: [&str; 8] = ["f", "a", "d", "e", "d/g", "d/h", "e/x", "d/e"];
+    let path = (*rng.pick(&PATHS)).to_owned();
+    let other = (*rng.pick(&PATHS)).to_owned();
+    let flags = [
+        RenameFlags::empty(),
+        RenameFlags::empty(),
+        RenameFlags::EXCHANGE,
+        RenameFlags::NOREPLACE,
+    ];
+    match rng.below(22) {
+        0..3 => Op::Create(path),
+        3 => Op::Mkdir(path),
+        4 => Op::Symlink(
+            "x".repeat(usize::try_from(rng.below(400)).expect("small") + 1),
+            path,
+        ),
+        5 => Op::Link(path, other),
+        6..8 => Op::Unlink(path),
+        8 => Op::Rmdir(path),
+        9..12 => Op::Rename(path, other, *rng.pick(&flags)),
+        12..16 => Op::Write {
+            path,
+            offset: rng.below(5) * 4096 + rng.below(2) * 700,
+            len: usize::try_from(rng.below(9000) + 1).expect("small"),
+            fill: u8::try_from(rng.below(256)).expect("a byte"),
+        },
+        16 => Op::Allocate(path, rng.below(8) * 4096, 4096 * (1 + rng.below(3))),
+        17 => Op::Truncate(path, rng.below(30000)),
+        18 => Op::Open(path),
+        19 => Op::Close,
+        20 => Op::Fsync(path),
+        _ => Op::Sync,
+    }
+}
