@@ -9,6 +9,14 @@ def free():
     return machine.succeed(f"sync -f {MNT}; stat -f -c '%f %d' {MNT}").strip()
 
 
+def expect_free(before):
+    found = free()
+    assert found == before, f"free blocks and inodes: {found}, expected {before}"
+
+
+# The first name in a directory may cost a block that stays.
+machine.succeed(f"touch {MNT}/first && rm {MNT}/first")
+
 with subtest("it can be read and written, and its space comes back"):
     before = free()
     machine.succeed(
@@ -20,12 +28,13 @@ with subtest("it can be read and written, and its space comes back"):
         test ! -e {MNT}/gone
         cmp /run/data /proc/self/fd/9
         echo more >> /proc/self/fd/9
-        cmp <(cat /run/data; echo more) /proc/self/fd/9
+        echo more >> /run/data
+        cmp /run/data /proc/self/fd/9
         sync -f {MNT}
         test "$(stat -L -c %h /proc/self/fd/9)" = 0
         """
     )
-    assert free() == before
+    expect_free(before)
 
 with subtest("a directory that is somebody's working directory can be removed"):
     machine.succeed(f"mkdir {MNT}/dir && cd {MNT}/dir && rmdir {MNT}/dir && test -z \"$(ls -A)\"")
@@ -44,6 +53,6 @@ with subtest("the power goes while it is open: recovery frees it"):
     load()
     mount()
     machine.succeed(f"test -z \"$(ls -A {MNT})\"")
-    assert free() == before
+    expect_free(before)
     unmount_and_check()
     kernel_is_quiet()

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Bento at work, from mount to repair, in the order in which `./dev demo` tells it. Each line that
+# starts with "demo: " is a line of its summary; what is done afterwards on the host (fsck, mount
+# through FUSE, comparison) adds the last two.
+import time
+
+
+def tell(text):
+    print(f"demo: {text}", flush=True)
+
+
+with subtest("stock kernel, our modules"):
+    load(inject=True)
+    # ./dev demo hands over a disk made by mkfs.xv6 on the host; elsewhere the disk is empty.
+    if machine.execute(f"fsck.xv6 -n {DISK} > /dev/null 2>&1")[0] != 0:
+        machine.succeed(f"mkfs.xv6 -q -f {DISK}")
+    # Nobody has loaded the file system: mount asks the kernel, the kernel asks modprobe for fs-xv6.
+    machine.fail("lsmod | grep -q '^bento_xv6'")
+    mount()
+    release = machine.succeed("uname -r").strip()
+    first = status("build")
+    tell(f"kernel {release} of Debian, file system in safe Rust: {first}, mounted with mount -t xv6")
+
+with subtest("a source tree"):
+    began = time.monotonic()
+    machine.succeed(f"stress tree copy {TREE} {MNT}/source >&2", timeout=900)
+    files = int(machine.succeed(f"find {MNT}/source -type f | wc -l"))
+    assert files > 5000, f"only {files} files: not the tree of the kernel headers"
+    tell(f"source tree copied: {files} files, sha256 of each as in the source ({time.monotonic() - began:.0f} s)")
+
+with subtest("git"):
+    began = time.monotonic()
+    machine.succeed(
+        "git config --global user.name Bento; git config --global user.email bento@example.org",
+        "git config --global safe.directory '*'; git config --global init.defaultBranch main",
+        f"git init -q {MNT}/source && cd {MNT}/source && git add -A && git commit -q -m tree",
+        f"git clone -q --no-hardlinks {MNT}/source {MNT}/clone",
+        timeout=900,
+    )
+    # git records of a file's mode only whether it can be executed; contents must be the same.
+    machine.succeed(
+        f"cd {TREE} && find . -type f -exec sha256sum {{}} + | sort -k2 > /run/want",
+        f"cd {MNT}/clone && find . -path ./.git -prune -o -type f -exec sha256sum {{}} + | sort -k2 > /run/got",
+        "cmp /run/want /run/got",
+        timeout=900,
+    )
+    tell(f"git: init, add, commit, clone; sha256 of {files} cloned files as in the source ({time.monotonic() - began:.0f} s)")
+
+with subtest("live upgrade under load"):
+    hold()
+    start_hammer(jobs=2)
+    second = load_next()
+    time.sleep(2)
+    code, _ = in_window(f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
+    assert code == 0, status("last_error")
+    expect_status(build=second, state="active", upgrades="1", ops_failed="0")
+    pause = int(status("pause_ns")) / 1000
+    verify_held()
+    time.sleep(2)
+    report = stop_hammer()
+    assert report["failed"] == 0 and report["mismatches"] == 0, report
+    window = report["probe"]["windows"][0]
+    assert window["operations"] > 0, report
+    tell(f"live upgrade to {second} under load: {report['operations']} operations, {report['failed']} failed, {report['mismatches']} wrong answers")
+    tell(
+        f"pause: {pause:.0f} us in the kernel; the client's longest write was {window['longest_us']} us"
+        f" around the upgrade, {window['longest_before_us']} us in the 2 s before"
+    )
+    tell("open file, shared mmap, unlinked file and working directory survived the upgrade")
+
+with subtest("a panic in the file system"):
+    machine.succeed(f"mkdir {MNT}/a {MNT}/b; sync -f {MNT}")
+    arm("op=create nth=1 action=sleeppanic:3000")
+    background("panicker", f"stress op create {MNT}/a/file --expect EIO")
+    machine.succeed("sleep 1")
+    background("waiter", f"stress op create {MNT}/b/file --expect EIO")
+    finish("panicker", timeout=60)
+    waited = int(finish("waiter", timeout=60).split()[-2])
+    assert waited > 300_000, f"the second process did not wait for the first: {waited} us"
+    expect_status(state="failed", panics="1")
+    machine.succeed(f"stress op mkdir {MNT}/c --expect EIO >&2")
+    kernel_is_quiet()
+    tell("panic inside create: it and the process that waited for its lock got EIO, the mount says 'failed', the kernel lives")
+
+with subtest("repair by an upgrade"):
+    upgrade(first)
+    expect_status(state="active", build=first)
+    verify_held(stop=True)
+    machine.succeed(
+        f"stress tree compare --exclude .git {TREE} {MNT}/source >&2",
+        f"stress op create {MNT}/a/file >&2",
+        timeout=900,
+    )
+    tell(f"upgraded back to {first}: 'active' again, {files} files as before, open handles kept")
+
+with subtest("unmount and check"):
+    machine.succeed(f"umount {MNT}", f"fsck.xv6 -n {DISK} >&2", timeout=300)
+    kernel_is_quiet()
+    tell("unmounted; fsck.xv6 -n in the guest: clean; no warning in the kernel's log")
+    machine.shutdown()
