@@ -7,11 +7,13 @@
   tools,
   runCommand,
   boot,
+  kernel,
   guestImage,
 }:
 { systemImage }:
 runCommand "bento-vm" { } ''
   mkdir -p $out/bin
+  ln -s ${kernel.tree} $out/tree # what the guest sees as /etc/bento/tree
   cat > $out/setup.sh <<'EOF'
   cd /build
   mkdir -p out disks
