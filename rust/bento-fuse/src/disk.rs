@@ -3,6 +3,7 @@
 
 use crate::Failure;
 use crate::cache::{BlockCache, CachedBlock};
+use crate::overlay::Overlay;
 use bento::mapped::DataDevice;
 use bento::{BlockDevice, BlockNo, BlockWrite, Errno, NoDevice, Result, WriteOrder};
 use core::time::Duration;
@@ -27,6 +28,8 @@ pub enum Access {
     Read,
     /// To read and write, alone.
     Write,
+    /// To see what writing would do: what is written stays in memory, and is read from there.
+    DryRun,
 }
 
 /// Why a disk could not be opened.
@@ -73,6 +76,7 @@ struct Disk {
     access: Access,
     cache: BlockCache,
     failure: Failure,
+    overlay: Overlay,
 }
 
 impl FileDisk {
@@ -111,6 +115,7 @@ impl FileDisk {
             access,
             cache: BlockCache::new(),
             failure: Failure::new(),
+            overlay: Overlay::default(),
         })))
     }
 
@@ -131,7 +136,7 @@ fn lock(file: &File, access: Access) -> core::result::Result<(), TryLockError> {
     let give_up = Instant::now() + LOCK_PATIENCE;
     loop {
         let result = match access {
-            Access::Read => file.try_lock_shared(),
+            Access::Read | Access::DryRun => file.try_lock_shared(),
             Access::Write => file.try_lock(),
         };
         match result {
@@ -163,7 +168,7 @@ impl Disk {
         self.failure.check()?;
         match self.access {
             Access::Read => Err(Errno::EROFS),
-            Access::Write => Ok(()),
+            Access::Write | Access::DryRun => Ok(()),
         }
     }
 
@@ -173,17 +178,34 @@ impl Disk {
     }
 
     fn sync(&self) -> Result {
-        self.file
-            .sync_data()
-            .map_err(|error| self.failed("flush", 0, &error))
+        match self.access {
+            Access::Read | Access::DryRun => Ok(()),
+            Access::Write => self
+                .file
+                .sync_data()
+                .map_err(|e| self.failed("flush", 0, &e)),
+        }
     }
 
     fn put(&self, offset: u64, data: &[u8]) -> Result {
+        if self.access == Access::DryRun {
+            return self.overlay.write(offset, data, |start| {
+                let mut bytes = vec![0; FileDisk::BLOCK_SIZE].into_boxed_slice();
+                self.fetch_from_file(start, &mut bytes)?;
+                Ok(bytes)
+            });
+        }
         let written = self.file.write_all_at(data, offset);
         written.map_err(|error| self.failed("write", offset, &error))
     }
 
     fn fetch(&self, offset: u64, out: &mut [u8]) -> Result {
+        self.fetch_from_file(offset, out)?;
+        self.overlay.cover(offset, out);
+        Ok(())
+    }
+
+    fn fetch_from_file(&self, offset: u64, out: &mut [u8]) -> Result {
         let read = self.file.read_exact_at(out, offset);
         read.map_err(|error| self.failed("read", offset, &error))
     }
@@ -253,7 +275,7 @@ impl BlockDevice for FileDisk {
     fn flush(&self) -> Result {
         self.0.failure.check()?;
         match self.0.access {
-            Access::Read => Ok(()),
+            Access::Read | Access::DryRun => Ok(()),
             Access::Write => self.0.sync(),
         }
     }

@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `disk` | [`FileDisk`]: an image file or block device as `BlockDevice` and `DataDevice` |
+//! | `overlay` | what a dry run writes to it |
 //! | `cache` | its cache of metadata blocks with shared handles |
 //! | `failure` | containment of panics: [`Failure`] |
 //! | `inode` | the inodes in memory: lookup counts, one node per number, unlinked files |
@@ -26,6 +27,7 @@ mod disk;
 mod failure;
 mod host;
 mod inode;
+mod overlay;
 mod probe;
 
 pub use adapter::{Mounted, Settings, serve};

@@ -136,3 +136,29 @@ fn what_is_no_disk_is_refused_by_name() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_dry_run_reads_what_it_has_written_and_leaves_the_file_alone() {
+    let dir = TempDir::new();
+    let path = image(&dir, 4 * 4096);
+    let disk = FileDisk::open(&path, Access::DryRun).expect("readable");
+    let data = BlockWrite {
+        target: BlockNo(1),
+        data: &[7; 4096],
+    };
+    disk.write(&[data], WriteOrder::Barrier).expect("in memory");
+    disk.write_at(4095, &[8, 8]).expect("in memory");
+    disk.flush().expect("nothing to do");
+    let block = disk.read(BlockNo(1)).expect("read");
+    assert_eq!(block.bytes().expect("alone")[..2], [8, 7]);
+    let mut back = [9; 3];
+    disk.read_at(4094, &mut back).expect("read");
+    assert_eq!(back, [0, 8, 8]);
+    assert!(
+        std::fs::read(&path)
+            .expect("read")
+            .iter()
+            .all(|&byte| byte == 0)
+    );
+    assert!(!disk.read_only());
+}
