@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `fsck.xv6`: exit codes, and that `-n` writes nothing.
+
+use crate::support::{TempDir, answer, failure, run, stdout, text};
+use std::fs;
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+fn code(args: &[&str]) -> Option<i32> {
+    run("fsck.xv6", args).status.code()
+}
+
+fn damage(image: &Path, offset: u64, bytes: &[u8]) {
+    let file = OpenOptions::new().write(true).open(image).expect("image");
+    file.write_all_at(bytes, offset).expect("image");
+}
+
+#[test]
+fn a_lost_superblock_comes_back_from_its_backup_only_when_asked() {
+    let dir = TempDir::new();
+    let path = dir.image("16M");
+    let whole = fs::read(&path).expect("image");
+    damage(&path, 0, &[0; 4096]);
+    let damaged = fs::read(&path).expect("image");
+    let (refused, error) = failure(&run("fsck.xv6", &["-n", text(&path)]));
+    assert_eq!(refused, Some(8));
+    assert!(error.contains("not an xv6 file system"), "{error}");
+    let (refused, error) = failure(&run("fsck.xv6", &["-p", text(&path)]));
+    assert_eq!(refused, Some(8));
+    assert!(error.contains("`fsck.xv6 -y` restores it"), "{error}");
+    let refused = answer("fsck.xv6", &[text(&path)], "n\n");
+    assert_eq!(refused.status.code(), Some(8));
+    assert!(
+        fs::read(&path).expect("image") == damaged,
+        "nothing was written"
+    );
+
+    let repaired = run("fsck.xv6", &["-y", text(&path)]);
+    assert_eq!(repaired.status.code(), Some(1), "{repaired:?}");
+    assert!(
+        stdout(&repaired).contains("superblock restored"),
+        "{repaired:?}"
+    );
+    assert!(fs::read(&path).expect("image")[..256] == whole[..256]);
+    assert_eq!(code(&["-n", text(&path)]), Some(0));
+}
+
+#[test]
+fn a_device_that_was_given_to_another_file_system_is_left_to_it() {
+    let dir = TempDir::new();
+    let path = dir.image("16M");
+    damage(&path, 0, &[0; 4096]);
+    damage(&path, 0x438, b"\x53\xef");
+    let before = fs::read(&path).expect("image");
+    let (refused, error) = failure(&run("fsck.xv6", &["-y", text(&path)]));
+    assert_eq!(refused, Some(8));
+    assert!(error.contains("holds an ext2/3/4 file system"), "{error}");
+    assert!(fs::read(&path).expect("image") == before);
+}
+
+#[test]
+fn damage_is_a_line_of_its_own_and_exit_code_4() {
+    let dir = TempDir::new();
+    let path = dir.image("16M");
+    // The label in the backup: the last block of 4096.
+    damage(&path, 4095 * 4096 + 48, b"other");
+    let before = fs::read(&path).expect("image");
+    for mode in ["-n", "-y", "-p"] {
+        let checked = run("fsck.xv6", &[mode, text(&path)]);
+        assert_eq!(checked.status.code(), Some(4), "{checked:?}");
+        let lines = stdout(&checked);
+        assert!(
+            lines.contains("image: block 4095: the backup superblock differs"),
+            "{lines}"
+        );
+        assert!(lines.contains("1 finding;"), "{lines}");
+    }
+    assert!(
+        fs::read(&path).expect("image") == before,
+        "what is not repaired is not touched"
+    );
+}
+
+#[test]
+fn wrong_arguments_are_16_and_what_cannot_be_opened_8() {
+    let dir = TempDir::new();
+    let path = dir.image("16M");
+    assert_eq!(code(&["-n", "-y", text(&path)]), Some(16));
+    assert_eq!(code(&["--what", text(&path)]), Some(16));
+    assert_eq!(code(&[]), Some(16));
+    assert_eq!(code(&["-n", text(&dir.join("none"))]), Some(8));
+    assert_eq!(code(&["-a", "-f", text(&path)]), Some(0));
+    assert_eq!(code(&["--help"]), Some(0));
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The tools as users run them.
+
+mod bad_input;
+mod fsck;
+mod mkfs;
+mod mount;
+mod support;
