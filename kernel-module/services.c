@@ -70,13 +70,22 @@ EXPORT_SYMBOL_GPL(bento_ks_free);
 
 /* ----------------------------------------------------------------- messages */
 
+/* The mount that the running leaf call is for. */
+static struct bento_mount *bento_current_mount(void)
+{
+	struct bento_cx *cx = bento_cx_find();
+
+	return cx ? ((struct bento_inst *)(unsigned long)cx->inst)->bm : NULL;
+}
+
 void bento_ks_log(struct bento_dev *dev, __u32 level, const __u8 *text, __u32 len)
 {
 	static DEFINE_RATELIMIT_STATE(no_mount, 5 * HZ, 20);
-	const char *id = dev ? dev->bm->id : "file system";
+	struct bento_mount *bm = dev ? dev->bm : bento_current_mount();
+	const char *id = bm ? bm->id : "file system";
 	int n = min(len, 512U);
 
-	if (!__ratelimit(dev ? &dev->bm->log_limit : &no_mount))
+	if (!__ratelimit(bm ? &bm->log_limit : &no_mount))
 		return;
 	/* %pE escapes what is not printable: a name on disk must not forge log lines. */
 	switch (level) {

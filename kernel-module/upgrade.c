@@ -192,6 +192,46 @@ static void bento_walk_repair(struct bento_inst *inst, struct bento_walk *walk)
 	}
 }
 
+/* Does the directory on disk still have this entry? Only a clear "no" counts. */
+static bool bento_dentry_stale(struct inode *dir, struct dentry *dentry)
+{
+	struct bento_call call;
+	u64 node, ino = 0;
+	int err;
+
+	err = bento_enter_inode(&call, BENTO_OP_LOOKUP, BENTO_ENTER_NOKILL, dir, &node);
+	if (err)
+		return err == -ESTALE;
+	err = bento_ops(&call)->lookup(&call.cx, call.fs, node, dentry->d_name.name,
+				       dentry->d_name.len, &ino);
+	err = bento_leave(&call, err);
+	return err == -ENOENT || (!err && ino != d_inode(dentry)->i_ino);
+}
+
+/*
+ * Names that are in use cannot be pruned: an open file may have been created, or renamed, by
+ * an operation that recovery took back. Drops the names that are wrong now; the inode stays.
+ */
+static void bento_repair_names(struct inode *inode)
+{
+	struct dentry *dentry, *parent;
+	bool stale = true;
+
+	while (stale && (dentry = d_find_alias(inode))) {
+		parent = dget_parent(dentry);
+		inode_lock_shared(d_inode(parent));
+		/* The lock keeps the name, if it is still there. */
+		stale = !IS_ROOT(dentry) && dentry->d_parent == parent &&
+			bento_dentry_stale(d_inode(parent), dentry);
+		inode_unlock_shared(d_inode(parent));
+		if (stale)
+			d_invalidate(dentry);
+		dput(parent);
+		dput(dentry);
+		cond_resched();
+	}
+}
+
 /* Outside the gate: the last reference of an inode may free it on disk. */
 static void bento_walk_end(struct bento_walk *walk)
 {
@@ -200,6 +240,7 @@ static void bento_walk_end(struct bento_walk *walk)
 	list_for_each_entry_safe(bi, next, &walk->inodes, walk_link) {
 		list_del_init(&bi->walk_link);
 		d_prune_aliases(&bi->vfs_inode);
+		bento_repair_names(&bi->vfs_inode);
 		iput(&bi->vfs_inode);
 		cond_resched();
 	}
@@ -393,6 +434,9 @@ int bento_upgrade(struct bento_mount *bm, struct bento_build *build)
 	if (!err)
 		err = bento_upgrade_unfrozen(bm, build, &up);
 	mutex_unlock(&bm->upgrade_mutex);
+	/* A sync after the repair must find the pages that bento_inode_repair() dirties. */
+	if (up.repair)
+		flush_workqueue(bento_wq);
 	/* May free inodes on disk, which waits for a freeze: nothing is held here. */
 	bento_walk_end(&up.walk);
 	if (up.repair)
