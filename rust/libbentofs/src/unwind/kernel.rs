@@ -46,11 +46,12 @@ fn frames() -> &'static [u8] {
 
 fn tables() -> Tables<'static> {
     let (start, end) = (&raw const __bento_lsda_start, &raw const __bento_lsda_end);
+    let entries = &raw const __bento_eh_index_start;
     let used = INDEXED.load(Ordering::Acquire);
     Tables {
         frames: frames(),
         // SAFETY: the first `used` entries were written by `init()`, and never change again.
-        index: unsafe { core::slice::from_raw_parts(&raw const __bento_eh_index_start, used) },
+        index: unsafe { core::slice::from_raw_parts(entries, used) },
         // SAFETY: prelink.lds puts the symbols around the section.
         lsda: unsafe { section(start, end) },
     }
