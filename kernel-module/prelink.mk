@@ -21,8 +21,13 @@ bento-rename := --rename-section \
 	.eh_frame=.debug_bento_eh$(comma)alloc$(comma)load$(comma)readonly$(comma)data$(comma)contents
 
 # --gc-sections, as all of core is in the library; -u names what must stay.
-# kbuild runs objtool itself where it does so late (delay-objtool), else only on C objects.
+# kbuild runs objtool itself where it does so late (delay-objtool), else only on C objects; it
+# only warns of what must not be loaded, so whatever it says here is an error.
 # Commands run under set -e, where && would hide a failure.
+bento-objtool = $(objtool) $(objtool-args) --link $@ 2>$@.log || true; \
+	if [ -s $@.log ]; then cat $@.log >&2; rm -f $@; exit 1; fi; \
+	rm -f $@.log
+
 quiet_cmd_bento_prelink = RUSTLD  $@
       cmd_bento_prelink = \
 	$(LD) $(KBUILD_LDFLAGS) -r --gc-sections $(addprefix -u ,$(bento-rust-symbols)) \
@@ -30,7 +35,7 @@ quiet_cmd_bento_prelink = RUSTLD  $@
 	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(bento-rust-symbols)) \
 		$(bento-rename) $@.tmp $@; \
 	rm -f $@.tmp \
-	$(if $(delay-objtool),,; $(objtool) $(objtool-args) --link $@)
+	$(if $(delay-objtool),,; $(bento-objtool))
 
 $(obj)/bento_rust.o: $(BENTO_STATICLIB) $(bento-here)/prelink.lds FORCE
 	$(call if_changed,bento_prelink)

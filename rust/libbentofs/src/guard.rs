@@ -16,8 +16,9 @@ use crate::unwind::catch;
 pub(crate) fn guard<F: FnOnce() -> Result<c_int>>(call: F) -> c_int {
     match catch(call) {
         Some(Ok(number)) => number,
-        Some(Err(errno)) => -errno.raw(),
-        None => -bento::Errno::EIO.raw(),
+        // An errno is small: no overflow, and no code that could panic outside of the guard.
+        Some(Err(errno)) => errno.raw().wrapping_neg(),
+        None => bento::Errno::EIO.raw().wrapping_neg(),
     }
 }
 

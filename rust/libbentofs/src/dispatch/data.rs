@@ -8,6 +8,7 @@ use bento_sys::{bento_cx, bento_extent};
 use core::ffi::c_int;
 
 /// A count of bytes that an operation reports, as C takes it: never above what it was given.
+#[inline]
 pub(super) fn count(done: usize, given: u32) -> Result<c_int> {
     match c_int::try_from(done) {
         Ok(number) if done <= given as usize => Ok(number),
