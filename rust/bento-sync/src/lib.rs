@@ -8,8 +8,8 @@
 //! | [`raw`] | a read-write lock in one 32-bit word, which may live in memory of C |
 //! | [`panicking`] | whether a lock that is given back must be poisoned |
 //!
-//! Deviations from `std::sync`: there is no `try_lock`, no `Condvar`, and an error carries no guard:
-//! after a panic nobody may see the data.
+//! Deviations from `std::sync`: there is no `try_lock` and no `Condvar`, and an error carries no
+//! guard, as after a panic nobody may see the data.
 #![no_std]
 #[cfg(any(test, not(target_os = "none")))]
 extern crate std;

@@ -14,8 +14,8 @@ const BLOCK: usize = BENTO_BLOCK_SIZE as usize;
 ///
 /// # Invariants
 /// `raw` came from `bento_ks_buf_read()` or `bento_ks_buf_zeroed()` and one count of its handle
-/// belongs to this value: until it is dropped `raw.data` is valid for [`BLOCK`] bytes and `raw.lock`
-/// is a lock word, which guards those bytes against all other holders of the block.
+/// belongs to this value: until it is dropped `raw.data` is valid for a block of bytes, and
+/// `raw.lock` is a lock word, which guards those bytes against all other holders of the block.
 #[derive(Debug)]
 pub struct KernelBuf {
     raw: bento_buf,

@@ -198,26 +198,30 @@ fn our_walk() -> Vec<(usize, usize)> {
     frames
 }
 
+// libgcc, which is part of every program that can unwind.
+unsafe extern "C-unwind" {
+    fn _Unwind_Backtrace(
+        see: extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+        argument: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    fn _Unwind_GetCFA(context: *mut c_void) -> usize;
+}
+
+/// Notes one frame: address and stack pointer.
+extern "C" fn see(context: *mut c_void, frames: *mut c_void) -> c_int {
+    // SAFETY: libgcc passes its context.
+    let address = unsafe { _Unwind_GetIP(context) };
+    // SAFETY: as above.
+    let stack = unsafe { _Unwind_GetCFA(context) };
+    // SAFETY: the argument of the call below.
+    unsafe { &mut *frames.cast::<Vec<(usize, usize)>>() }.push((address, stack));
+    0
+}
+
 /// The same by libgcc.
 #[inline(never)]
 fn their_walk() -> Vec<(usize, usize)> {
-    unsafe extern "C-unwind" {
-        fn _Unwind_Backtrace(
-            see: extern "C" fn(*mut c_void, *mut c_void) -> c_int,
-            argument: *mut c_void,
-        ) -> c_int;
-        fn _Unwind_GetIP(context: *mut c_void) -> usize;
-        fn _Unwind_GetCFA(context: *mut c_void) -> usize;
-    }
-    extern "C" fn see(context: *mut c_void, frames: *mut c_void) -> c_int {
-        // SAFETY: libgcc passes its context.
-        let address = unsafe { _Unwind_GetIP(context) };
-        // SAFETY: as above.
-        let stack = unsafe { _Unwind_GetCFA(context) };
-        // SAFETY: the argument of the call below.
-        unsafe { &mut *frames.cast::<Vec<(usize, usize)>>() }.push((address, stack));
-        0
-    }
     let mut frames = Vec::new();
     // SAFETY: `see` takes the argument for what it is.
     unsafe { _Unwind_Backtrace(see, (&raw mut frames).cast()) };
