@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # An upgrade that fails on its way is rolled back: the old build goes on, no operation fails, and
-# a later upgrade works. One that panics while it takes over is rolled back, too.
+# a later upgrade works. The same where the new build panics while it takes over, and where an
+# operation does not end in time.
 load(inject=True)
 format_and_mount()
 first = status("build")
@@ -8,17 +9,31 @@ hold()
 start_hammer()
 second = load_next()
 
-# Which step fails, and how. An old build that panics in its last steps is a failed file system,
-# not a failed upgrade: that is the matter of panic-repair.
-for fault in ("op=import action=eio", "op=import action=panic", "op=prepare action=eio"):
+
+def expect_rollback():
+    assert status("last_error") != "", "the reason is not in sysfs"
+    expect_status(build=first, state="active", upgrades="0")
+    verify_held()
+
+
+for fault in ("op=import action=eio", "op=import action=panic"):
     with subtest(f"an upgrade with {fault} is rolled back"):
         arm(fault)
         code, _ = in_window(f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
         assert not armed(), f"{fault} was never reached"
         assert code != 0, "the upgrade says that it worked"
-        assert status("last_error") != "", "the reason is not in sysfs"
-        expect_status(build=first, state="active", upgrades="0")
-        verify_held()
+        expect_rollback()
+
+with subtest("an upgrade gives up while an operation does not end, and the operation ends well"):
+    machine.succeed("echo 500 > /sys/module/bentofs/parameters/drain_ms")
+    arm("op=mkdir action=sleep:8000")
+    background("slow", f"stress op mkdir {MNT}/slow")
+    machine.wait_until_succeeds(f"grep -q idle /sys/kernel/debug/bentofs/{mount_id()}/inject", timeout=60)
+    code, _ = in_window(f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
+    assert code != 0, "the upgrade says that it worked"
+    finish("slow", timeout=60)
+    expect_rollback()
+    machine.succeed("echo 1000 > /sys/module/bentofs/parameters/drain_ms")
 
 with subtest("a build that does not exist is refused"):
     machine.fail(f"echo bento_xv6_nonsense > /sys/fs/bentofs/{mount_id()}/upgrade")

@@ -59,6 +59,18 @@ def armed(disk=DISK):
     return machine.succeed(f"cat {path}").startswith("armed")
 
 
+def panic_with_waiter(first, second):
+    """Panics in the middle of FIRST, a `stress op create`, while SECOND, another, waits for a lock
+    that FIRST holds. Returns for how many microseconds SECOND waited."""
+    path = f"/sys/kernel/debug/bentofs/{mount_id()}/inject"
+    arm("op=create action=sleeppanic:5000")
+    # The fault is disarmed when FIRST has reached it; then it sleeps, with its locks held.
+    background("second", f"while grep -q armed {path}; do sleep 0.1; done; {second}")
+    background("first", first)
+    finish("first", timeout=120)
+    return int(finish("second", timeout=120).split()[-2])
+
+
 def load_next():
     """Loads the second build without touching any mount; returns its build id."""
     machine.succeed("insmod /etc/bento/next/bento_xv6_*.ko hold=1")

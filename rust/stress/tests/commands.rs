@@ -134,6 +134,35 @@ fn hammer_stops_when_told_and_says_when_it_runs() {
     fs::remove_dir_all(dir).expect("cleaned up");
 }
 
+#[test]
+fn hammer_ends_well_on_sigterm() {
+    let dir = scratch("sigterm");
+    let (work, ready) = (dir.join("work"), dir.join("ready"));
+    fs::create_dir(&work).expect("a directory");
+    let mut hammer = Command::new(env!("CARGO_BIN_EXE_stress"))
+        .args([
+            "hammer",
+            str(&work),
+            "--seconds",
+            "300",
+            "--ready",
+            str(&ready),
+        ])
+        .spawn()
+        .expect("the hammer starts");
+    while !ready.exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let pid = hammer.id().to_string();
+    let killed = Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    assert!(hammer.wait().expect("the hammer ends").success());
+    fs::remove_dir_all(dir).expect("cleaned up");
+}
+
 /// Another program changes the files of a running hammer: it must notice.
 #[test]
 fn hammer_finds_a_changed_byte_and_a_lost_file() {

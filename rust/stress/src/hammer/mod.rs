@@ -17,8 +17,10 @@ use anyhow::{Context, ensure};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use report::Report;
+use signal_hook::consts::SIGTERM;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 use worker::{Outcome, Worker};
@@ -33,7 +35,7 @@ pub(crate) struct Args {
     /// Run for this long
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// End earlier, as soon as this file exists
+    /// End earlier, as soon as this file exists (SIGTERM does the same)
     #[arg(long)]
     stop: Option<PathBuf>,
     /// Create this file when every worker has done its first 50 operations
@@ -64,7 +66,8 @@ const WARM: usize = 50;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.jobs > 0 && args.files > 1, "nothing to do");
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
     let started = Instant::now();
     let (outcomes, probe) = thread::scope(|scope| {
         let probe = scope.spawn(|| probe::run(&args.dir, &stop));
@@ -101,12 +104,12 @@ fn work(args: &Args, number: u16, stop: &AtomicBool) -> anyhow::Result<Outcome> 
     Ok(worker.into_outcome())
 }
 
-/// Sleeps until time is up, the stop file exists, or all workers ended by themselves.
+/// Sleeps until time is up, the stop file exists, a signal came, or all workers ended.
 fn wait(args: &Args, stop: &AtomicBool, ended: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(args.seconds);
     let mut announced = false;
     let warm = |n| args.dir.join(format!("w{n}.warm")).exists();
-    while Instant::now() < deadline && !ended() {
+    while Instant::now() < deadline && !ended() && !stop.load(Ordering::Relaxed) {
         if args.stop.as_ref().is_some_and(|path| path.exists()) {
             break;
         }
