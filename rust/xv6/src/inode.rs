@@ -6,6 +6,7 @@ use crate::layout::{self, AREA_SIZE, RawExtent, RawInode};
 use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::ReadBlock;
+use alloc::boxed::Box;
 use bento::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bento::{Attr, BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, Timespec};
 use zerocopy::little_endian::{I64, U32, U64};
@@ -329,18 +330,19 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub struct Node {
     ino: Ino,
-    state: RwLock<State>,
+    /// Boxed, since nodes are moved about by value and a kernel stack is small.
+    state: Box<RwLock<State>>,
 }
 
 impl Node {
     pub(crate) fn new(inode: Inode) -> Self {
         Self {
             ino: inode.ino,
-            state: RwLock::new(State {
+            state: Box::new(RwLock::new(State {
                 inode,
                 sequence: None,
                 freed: false,
-            }),
+            })),
         }
     }
 

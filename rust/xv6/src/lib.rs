@@ -72,6 +72,7 @@ pub use corrupt::{Corrupt, CorruptKind};
 pub use inode::Node;
 pub use mkfs::{FormatOptions, format};
 
+use alloc::boxed::Box;
 use bento::BlockDevice;
 
 /// The name of the type, as in `mount -t xv6`.
@@ -80,5 +81,6 @@ const NAME: &str = "xv6";
 /// A mounted file system.
 #[derive(Debug)]
 pub struct Xv6<D: BlockDevice> {
-    volume: volume::Volume<D>,
+    /// Boxed, since a mount moves it about by value and a kernel stack is small.
+    volume: Box<volume::Volume<D>>,
 }

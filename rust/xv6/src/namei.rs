@@ -7,10 +7,11 @@
 use crate::corrupt::CorruptKind;
 use crate::dir::{self, INSERT_CREDITS};
 use crate::file::valid_now;
-use crate::inode::{self, Area, Inode, LINK_MAX, Node};
+use crate::inode::{self, Area, Ino, Inode, LINK_MAX, Node};
 use crate::symlink;
 use crate::txn::{Change, Slot};
 use crate::volume::{ReadBlock, Volume};
+use alloc::boxed::Box;
 use bento::{BlockDevice, Errno, FileKind, Request, Result};
 
 /// Two bitmaps, the new inode, the directory's inode, the new entry, the block of a long link
@@ -54,6 +55,30 @@ pub(crate) fn alive_directory(inode: &Inode) -> Result {
     }
 }
 
+/// A new inode without contents. Boxed, since a kernel stack is small.
+#[inline(never)]
+fn blank(req: &Request, kind: FileKind, permissions: u32, ino: Ino, generation: u32) -> Box<Inode> {
+    Box::new(Inode {
+        ino,
+        kind,
+        permissions: permissions & 0o7777,
+        uid: req.uid,
+        gid: req.gid,
+        nlink: 1,
+        size: 0,
+        blocks: 0,
+        atime: req.now,
+        mtime: req.now,
+        ctime: req.now,
+        btime: req.now,
+        generation,
+        cut: false,
+        rdev: 0,
+        parent: 0,
+        area: Area::EMPTY,
+    })
+}
+
 /// One more link.
 pub(crate) fn add_link(inode: &mut Inode) -> Result {
     if inode.nlink >= LINK_MAX {
@@ -65,6 +90,7 @@ pub(crate) fn add_link(inode: &mut Inode) -> Result {
 
 impl<D: BlockDevice> Volume<D> {
     /// Makes a new inode with a name.
+    #[inline(never)]
     pub(crate) fn make(
         &self,
         req: &Request,
@@ -82,25 +108,7 @@ impl<D: BlockDevice> Volume<D> {
         let kind = new.kind();
         dir::insert(txn, dir_inode, name, ino, kind)?;
         dir_inode.touch(now);
-        let mut inode = Inode {
-            ino,
-            kind,
-            permissions: permissions & 0o7777,
-            uid: req.uid,
-            gid: req.gid,
-            nlink: 1,
-            size: 0,
-            blocks: 0,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: now,
-            generation,
-            cut: false,
-            rdev: 0,
-            parent: 0,
-            area: Area::EMPTY,
-        };
+        let mut inode = blank(req, kind, permissions, ino, generation);
         match new {
             New::Directory => {
                 inode.nlink = 2;
@@ -110,7 +118,7 @@ impl<D: BlockDevice> Volume<D> {
             New::Node { rdev, .. } => inode.rdev = rdev,
             New::Symlink { target } => symlink::write(txn, &mut inode, target)?,
         }
-        let node = Node::new(inode);
+        let node = Node::new(*inode);
         change.stage_new(&node)?;
         change.finish()?;
         Ok(node)

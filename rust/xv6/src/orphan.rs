@@ -27,6 +27,7 @@ pub(crate) fn mark<D: BlockDevice>(txn: &mut Txn<'_, D>, ino: Ino, orphan: bool)
 
 /// Finishes what a crash or a panic has left undone. With `keep_unlinked`, inodes without a name
 /// stay: the host still uses them and will `forget` them.
+#[inline(never)]
 pub(crate) fn recover<D: BlockDevice>(volume: &Volume<D>, keep_unlinked: bool) -> Result {
     let mut number = 0;
     while let Some(ino) = next(volume, number)? {

@@ -238,6 +238,12 @@ impl Super {
         Ok(sup)
     }
 
+    /// As [`Super::read`], for callers that want to know where everything lies.
+    #[inline(never)]
+    pub(crate) fn geometry_of<D: BlockDevice>(dev: &D, read_only: bool) -> Result<Geometry> {
+        Ok(Self::read(dev, read_only)?.geometry)
+    }
+
     fn check_features(&self, read_only: bool) -> Result {
         if self.incompat != 0 {
             log::error!(

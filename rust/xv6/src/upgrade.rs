@@ -10,6 +10,7 @@ use crate::space::{Counts, Space};
 use crate::superblock::Super;
 use crate::vfs::check_options;
 use crate::volume::Volume;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::sync::Mutex;
 use bento::{BlockDevice, Errno, MountOptions, Result, StateReader, StateWriter, Upgrade};
@@ -51,25 +52,32 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
             log::error!("a state of schema {schema} cannot be imported");
             return Err(Errno::EINVAL);
         }
-        let read_only = options.read_only || dev.read_only();
-        let sup = Super::read(&dev, read_only)?;
-        let (inodes, blocks) = (
-            sup.geometry.inode_map_blocks(),
-            sup.geometry.block_map_blocks(),
-        );
-        let inodes = decode(state.find(TAG_INODES), inodes)?;
-        let blocks = decode(state.find(TAG_BLOCKS), blocks)?;
-        let (log, log_blocks) = sup.geometry.log();
-        let journal = Journal::import(dev, log, log_blocks, read_only, state, TAG_JOURNAL)?;
-        let volume = Volume {
-            space: Mutex::new(Space::new(blocks, inodes, &sup.geometry)),
-            sup,
-            journal,
-            read_only,
-        };
+        let volume = resume(dev, options.read_only, state)?;
         volume.check_root()?;
         Ok(Self { volume })
     }
+}
+
+/// The volume as the exporting instance had it.
+#[inline(never)]
+fn resume<D: BlockDevice>(
+    dev: D,
+    read_only: bool,
+    state: &StateReader<'_>,
+) -> Result<Box<Volume<D>>> {
+    let read_only = read_only || dev.read_only();
+    let sup = Super::read(&dev, read_only)?;
+    let geometry = sup.geometry;
+    let inodes = decode(state.find(TAG_INODES), geometry.inode_map_blocks())?;
+    let blocks = decode(state.find(TAG_BLOCKS), geometry.block_map_blocks())?;
+    let (log, log_blocks) = geometry.log();
+    let journal = Journal::import(dev, log, log_blocks, read_only, state, TAG_JOURNAL)?;
+    Ok(Box::new(Volume {
+        space: Mutex::new(Space::new(blocks, inodes, &geometry)),
+        sup,
+        journal,
+        read_only,
+    }))
 }
 
 fn encode(counts: &Counts) -> Result<Vec<u8>> {

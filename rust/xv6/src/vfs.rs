@@ -75,7 +75,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
     fn lookup(&self, _: &Request, parent: &Node, name: &[u8]) -> Result<InodeNo> {
         let state = parent.read()?;
         alive_directory(&state.inode)?;
-        let found = dir::find(&self.volume, &state.inode, name)?;
+        let found = dir::find(&*self.volume, &state.inode, name)?;
         found.map(|found| found.ino.number()).ok_or(Errno::ENOENT)
     }
 
@@ -88,7 +88,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         if state.inode.kind != FileKind::Directory {
             return Err(Errno::ENOTDIR);
         }
-        dir::read(&self.volume, &state.inode, cookie, out)
+        dir::read(&*self.volume, &state.inode, cookie, out)
     }
 
     fn forget(&self, _: &Request, node: &Node) -> Result {
@@ -141,7 +141,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
     }
 
     fn readlink(&self, node: &Node, out: &mut [u8]) -> Result<usize> {
-        symlink::read(&self.volume, &node.read()?.inode, out)
+        symlink::read(&*self.volume, &node.read()?.inode, out)
     }
 
     fn link(&self, req: &Request, node: &Node, new_parent: &Node, new_name: &[u8]) -> Result {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What the operations of one mount share: geometry, journal, counts of free space.
 
+use crate::bitmap;
 use crate::corrupt::CorruptKind;
 use crate::inode::{self, Ino, Inode};
 use crate::layout;
 use crate::space::Space;
 use crate::superblock::{Geometry, Super};
 use crate::txn::Txn;
+use alloc::boxed::Box;
 use bento::sync::Mutex;
 use bento::{BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, StatFs};
 use journal::Journal;
@@ -42,22 +44,23 @@ impl<D: BlockDevice> ReadBlock for Volume<D> {
 
 impl<D: BlockDevice> Volume<D> {
     /// Recovers the journal and counts free space.
-    pub(crate) fn open(dev: D, read_only: bool) -> Result<Self> {
+    #[inline(never)]
+    pub(crate) fn open(dev: D, read_only: bool) -> Result<Box<Self>> {
         let read_only = read_only || dev.read_only();
-        let before = Super::read(&dev, read_only)?;
-        let (log, log_blocks) = before.geometry.log();
+        let before = Super::geometry_of(&dev, read_only)?;
+        let (log, log_blocks) = before.log();
         let journal = Journal::open(dev, log, log_blocks, read_only)?;
         // Recovery may have written any block.
         let sup = Super::read(journal.device(), read_only)?;
-        if sup.geometry != before.geometry {
+        if sup.geometry != before {
             return Err(CorruptKind::SuperGeometry.at(BlockNo(layout::SUPER_BLOCK)));
         }
-        let volume = Self {
+        let volume = Box::new(Self {
             space: Mutex::new(Space::empty(&sup.geometry)),
             sup,
             journal,
             read_only,
-        };
+        });
         let counted = Space::count(&volume)?;
         *volume.space.lock()? = counted;
         Ok(volume)
@@ -86,8 +89,15 @@ impl<D: BlockDevice> Volume<D> {
         Inode::load(self, ino)?.ok_or(Errno::ESTALE)
     }
 
-    /// There is a root directory.
+    /// There is a root directory, and the inode map knows.
+    ///
+    /// A table block without used inodes is cleared before it is used. This check keeps a damaged
+    /// bitmap from clearing the block without which nothing can be mended.
     pub(crate) fn check_root(&self) -> Result {
+        let map = BlockNo(self.geometry().inode_map());
+        if self.read(map, |bytes| bitmap::first_clear_run(bytes, 0..2).is_some())? {
+            return Err(CorruptKind::InodeMarkedFree.at(map));
+        }
         let root = Inode::load(self, Ino::ROOT)?;
         let valid = root.is_some_and(|inode| {
             inode.kind == FileKind::Directory && inode.nlink > 0 && inode.parent == Ino::ROOT.0

@@ -146,7 +146,7 @@ impl<D: DataDevice + Clone> Host<D> {
         let mut out = vec![0; 4096];
         let len = self.fs.readlink(&*self.open(path)?, &mut out)?;
         out.truncate(len);
-        Ok(String::from_utf8(out).expect("tests use text"))
+        Ok(String::from_utf8_lossy(&out).into_owned())
     }
 
     pub fn link(&self, old: &str, new: &str) -> Result {
@@ -164,10 +164,16 @@ impl<D: DataDevice + Clone> Host<D> {
     }
 
     pub fn rmdir(&self, path: &str) -> Result {
+        let node = self.fs_rmdir(path)?;
+        self.close(node)
+    }
+
+    /// Removes a directory that stays in use while the node that this returns is held.
+    pub fn fs_rmdir(&self, path: &str) -> Result<Rc<Node>> {
         let node = self.open(path)?;
         let (dir, name) = self.parent(path)?;
         self.fs.rmdir(&self.req(), &dir, name, &node)?;
-        self.close(node)
+        Ok(node)
     }
 
     /// The last user of an inode goes away.
@@ -254,8 +260,8 @@ impl<D: DataDevice + Clone> Host<D> {
                 return Ok(all);
             }
             all.extend(bento::dirbuf::records(&memory[..used]).map(|record| {
-                let name = String::from_utf8(record.name.to_vec()).expect("tests use text");
-                (name, record.cookie)
+                let name = String::from_utf8_lossy(record.name);
+                (name.into_owned(), record.cookie)
             }));
         }
     }

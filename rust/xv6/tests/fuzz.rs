@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Garbage in any single byte: errors, but no panic and no hang, from mount, use and check.
+
+mod host;
+
+use bento::prelude::*;
+use bento_sim::{Caching, Image, MemDisk};
+use host::{Host, PLAIN, fresh, pattern, repeat};
+use xv6::Xv6;
+use xv6::superblock::Super;
+
+/// Values that a byte is set to: the flips of its lowest and highest bit, and the extremes.
+fn garbage(byte: u8) -> impl Iterator<Item = u8> {
+    [byte ^ 1, byte ^ 0x80, 0, 0xff, 0x7f, byte.wrapping_add(1)]
+        .into_iter()
+        .filter(move |value| *value != byte)
+}
+
+/// An image with a directory, a file with a tree, and both kinds of symbolic link.
+fn image() -> Image {
+    let host = fresh(300);
+    host.mkdir("dir").expect("mkdir");
+    host.create("dir/file").expect("create");
+    host.write("dir/file", 0, &pattern(9000, 1)).expect("write");
+    host.create("tree").expect("create");
+    for n in 0..12 {
+        host.write("tree", n * 8192, &pattern(4096, n))
+            .expect("write");
+    }
+    host.symlink("short", "target").expect("symlink");
+    host.symlink("long", &"x".repeat(300)).expect("symlink");
+    host.unmount().image()
+}
+
+/// Uses everything that can be reached, and changes it; any error will do.
+fn use_all(disk: MemDisk) -> Result {
+    let host = Host::around(Xv6::mount(disk.clone(), &PLAIN)?, disk);
+    for path in ["", "dir"] {
+        let _ = host.list(path, 1000);
+    }
+    for path in ["short", "long"] {
+        let _ = host.readlink(path);
+    }
+    for path in ["dir/file", "tree"] {
+        let Ok(node) = host.open(path) else { continue };
+        // Not the whole file: its size may be garbage, too.
+        for offset in [0, 4096, 90_000, 1 << 42] {
+            let _ = host.fs.map(&node, offset, 1 << 20);
+            let _ = host.fs.allocate(&host.req(), &node, offset, 20_000);
+            let _ = host.fs.commit(&host.req(), &node, offset, 20_000, 5);
+        }
+        let mut set = SetAttr::empty();
+        set.mask = SetAttrMask::SIZE;
+        let _ = repeat(|| host.fs.setattr(&host.req(), &node, &set));
+    }
+    let _ = host.rename("tree", "dir/moved", RenameFlags::empty());
+    for path in ["dir/file", "dir/moved", "short", "long", "tree"] {
+        let _ = host.remove(path);
+    }
+    let _ = host.rmdir("dir");
+    let _ = host.create("new");
+    let _ = host.mkdir("directory");
+    let _ = host.fs.statfs();
+    host.fs.sync(&host.req())
+}
+
+/// Damages one byte after the other and uses the result. Returns how many images were refused.
+fn fuzz(block: u64, bytes: core::ops::Range<usize>) -> u32 {
+    let good = image();
+    let mut refused = 0;
+    for offset in bytes {
+        let byte = good.block(block).expect("inside")[offset];
+        for value in garbage(byte) {
+            let mut bad = good.clone();
+            bad.write(block, offset, &[value]).expect("inside");
+            let checked = xv6::check::check(&MemDisk::from_image(bad.clone(), Caching::Short));
+            let used = use_all(MemDisk::from_image(bad, Caching::Short));
+            refused += u32::from(checked.is_err() || used.is_err());
+        }
+    }
+    refused
+}
+
+/// Where the inode table of the image lies.
+fn place_of(ino: u64) -> (u64, usize) {
+    let disk = MemDisk::from_image(image(), Caching::Short);
+    let geometry = Super::read(&disk, false).expect("valid").geometry;
+    let ino = geometry.ino(ino).expect("in range");
+    let (block, offset) = geometry.inode_place(ino);
+    (block.0, offset.into())
+}
+
+fn fuzz_inode(ino: u64) {
+    let (block, offset) = place_of(ino);
+    fuzz(block, offset..offset + 256);
+}
+
+#[test]
+fn any_byte_of_the_superblock() {
+    let refused = fuzz(0, 0..256);
+    assert!(refused > 700, "only {refused} refused");
+}
+
+#[test]
+fn any_byte_of_the_root() {
+    fuzz_inode(1);
+}
+
+#[test]
+fn any_byte_of_a_directory() {
+    fuzz_inode(2);
+}
+
+#[test]
+fn any_byte_of_a_file() {
+    fuzz_inode(3);
+}
+
+#[test]
+fn any_byte_of_a_file_with_a_tree() {
+    fuzz_inode(4);
+}
+
+#[test]
+fn any_byte_of_symbolic_links() {
+    fuzz_inode(5);
+    fuzz_inode(6);
+}
+
+#[test]
+fn any_byte_of_a_directory_block_and_of_an_extent_block() {
+    // Found by their magic, as anybody with a hex editor would.
+    let good = image();
+    for magic in [b"XDIR", b"XEXT"] {
+        let block = (0..300)
+            .find(|block| good.block(*block).expect("inside").starts_with(magic))
+            .expect("the image has one");
+        fuzz(block, 0..260);
+    }
+}
+
+#[test]
+fn any_byte_of_the_bitmaps() {
+    let disk = MemDisk::from_image(image(), Caching::Short);
+    let geometry = Super::read(&disk, false).expect("valid").geometry;
+    for map in [
+        geometry.inode_map(),
+        geometry.orphan_map(),
+        geometry.block_map(),
+    ] {
+        fuzz(map, 0..40);
+    }
+}
