@@ -30,6 +30,7 @@ pub struct Oracle {
     steps: Vec<Step>,
     /// The state in which an inode was changed last.
     changed: BTreeMap<Id, usize>,
+    skipped: usize,
 }
 
 impl Oracle {
@@ -40,6 +41,7 @@ impl Oracle {
             states: vec![start],
             steps: Vec::new(),
             changed: BTreeMap::new(),
+            skipped: 0,
         }
     }
 
@@ -74,6 +76,20 @@ impl Oracle {
         self.states.push(next);
         self.steps.push(Step { events, promised });
         result
+    }
+
+    /// Adds an operation that failed and changed nothing.
+    pub fn skip(&mut self, events: (usize, usize)) {
+        let promised = self.steps.last().map_or(0, |s| s.promised);
+        self.states.push(self.now().clone());
+        self.steps.push(Step { events, promised });
+        self.skipped += 1;
+    }
+
+    /// How often [`Oracle::skip`] was called.
+    #[must_use]
+    pub const fn skipped(&self) -> usize {
+        self.skipped
     }
 
     /// Adds an operation that failed halfway: it may be found, but promises nothing.

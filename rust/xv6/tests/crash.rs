@@ -7,7 +7,7 @@
 mod sim;
 
 use bento_sim::{Caching, Limits, Nodes, Op, Setting, Workload, explore};
-use sim::{SimXv6, operations, random, setting, setup};
+use sim::{SimXv6, filling, operations, random, setting, setup};
 
 const REPLAY: &str = "cargo test -p xv6 --test crash";
 
@@ -109,4 +109,21 @@ fn crashes_around_upgrades_are_survived() {
         ..setting()
     };
     long_runs("crashes_around_upgrades_are_survived", &setting, 10, 60);
+}
+
+#[test]
+fn crashes_of_a_full_disk_are_survived() {
+    let setting = Setting {
+        blocks: 90,
+        tight: true,
+        limits: Limits::few(),
+        ..setting()
+    };
+    let mut full = 0;
+    for seed in seeds(20) {
+        let replay = format!("BENTO_SEED={seed} {REPLAY} crashes_of_a_full_disk");
+        full += explore_or_panic(&filling(seed, 120), &setting, &replay).full;
+    }
+    println!("{full} operations found the disk full");
+    assert!(full > 0, "the disk was never full");
 }
