@@ -153,12 +153,14 @@ int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct 
 		up_read(&bi->map_sem);
 		return err;
 	}
-	/* Overwriting is more frequent than allocating: look before taking it exclusively. */
-	down_read(&bi->map_sem);
-	err = bento_map_ask(inode, pos, len, flags & ~BENTO_MAP_ALLOCATE, map);
-	up_read(&bi->map_sem);
-	if (err || map->ext.kind != BENTO_EXTENT_HOLE)
-		return err;
+	/* Look before taking it exclusively, except behind the end, where nothing is mapped. */
+	if (pos < i_size_read(inode)) {
+		down_read(&bi->map_sem);
+		err = bento_map_ask(inode, pos, len, flags & ~BENTO_MAP_ALLOCATE, map);
+		up_read(&bi->map_sem);
+		if (err || map->ext.kind != BENTO_EXTENT_HOLE)
+			return err;
+	}
 	down_write(&bi->map_sem);
 	err = bento_map_ask(inode, pos, len, flags, map);
 	up_write(&bi->map_sem);
