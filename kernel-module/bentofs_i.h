@@ -131,7 +131,7 @@ struct bento_inject {
 	u32 armed;			/* read without the lock first */
 	u32 op;
 	u32 action;
-	u32 ms;
+	u32 arg;			/* of the action: milliseconds, or enum bento_panic */
 	u32 nth;			/* counts down */
 };
 

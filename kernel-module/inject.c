@@ -22,6 +22,19 @@ static struct dentry *bento_debugfs;
 
 enum bento_action { BENTO_ACT_PANIC, BENTO_ACT_SLEEP, BENTO_ACT_SLEEPPANIC, BENTO_ACT_EIO };
 
+/* "panic" is panic!(), "panic:NAME" another way: enum bento_panic. */
+static const char *const bento_panic_names[BENTO_PANIC_END] = {
+	[0] = "",
+	[BENTO_PANIC_MESSAGE] = "message",
+	[BENTO_PANIC_INDEX] = "index",
+	[BENTO_PANIC_OVERFLOW] = "overflow",
+	[BENTO_PANIC_UNWRAP] = "unwrap",
+	[BENTO_PANIC_SLICE] = "slice",
+	[BENTO_PANIC_MEMORY] = "memory",
+	[BENTO_PANIC_DROP] = "drop",
+	[BENTO_PANIC_DOUBLE] = "double",
+};
+
 static const char *const bento_op_names[BENTO_OP_MAX] = {
 	[BENTO_OP_NONE] = "none",	  [BENTO_OP_MOUNT] = "mount",
 	[BENTO_OP_UNMOUNT] = "unmount",	  [BENTO_OP_DESTROY] = "destroy",
@@ -47,7 +60,7 @@ const char *bento_op_name(u32 op)
 }
 
 /* The service call that @inst is making now: is it the chosen one? Then disarms. */
-static bool bento_inject_take(struct bento_mount *bm, u32 *action, u32 *ms)
+static bool bento_inject_take(struct bento_mount *bm, u32 *action, u32 *arg)
 {
 	struct bento_cx *cx = bento_cx_find();
 	struct bento_inject *inj = &bm->inject;
@@ -58,7 +71,7 @@ static bool bento_inject_take(struct bento_mount *bm, u32 *action, u32 *ms)
 		hit = true;
 		WRITE_ONCE(inj->armed, 0);
 		*action = inj->action;
-		*ms = inj->ms;
+		*arg = inj->arg;
 	}
 	spin_unlock(&inj->lock);
 	return hit;
@@ -66,19 +79,21 @@ static bool bento_inject_take(struct bento_mount *bm, u32 *action, u32 *ms)
 
 int bento_inject_hit(struct bento_inst *inst)
 {
-	u32 action, ms;
+	u32 action, arg;
 
-	if (!bento_inject_take(inst->bm, &action, &ms))
+	if (!bento_inject_take(inst->bm, &action, &arg))
 		return 0;
 	if (action == BENTO_ACT_SLEEP || action == BENTO_ACT_SLEEPPANIC)
-		msleep(ms);
+		msleep(arg);
 	switch (action) {
 	case BENTO_ACT_EIO:
 		return -EIO;
 	case BENTO_ACT_SLEEP:
 		return 0;
+	case BENTO_ACT_PANIC:
+		return arg;
 	default:
-		return 1;
+		return BENTO_PANIC_MESSAGE;
 	}
 }
 
@@ -87,23 +102,29 @@ int bento_inject_hit(struct bento_inst *inst)
 static int bento_parse_action(char *text, struct bento_inject *inj)
 {
 	char *arg = strchr(text, ':');
+	int way;
 
 	if (arg)
 		*arg++ = '\0';
-	inj->ms = 0;
-	if (!strcmp(text, "panic"))
+	inj->arg = 0;
+	if (!strcmp(text, "panic")) {
+		way = arg ? match_string(bento_panic_names, BENTO_PANIC_END, arg)
+			  : BENTO_PANIC_MESSAGE;
 		inj->action = BENTO_ACT_PANIC;
-	else if (!strcmp(text, "eio"))
+		inj->arg = way;
+		return way > 0 ? 0 : -EINVAL;
+	}
+	if (!strcmp(text, "eio")) {
 		inj->action = BENTO_ACT_EIO;
-	else if (!strcmp(text, "sleep"))
+		return arg ? -EINVAL : 0;
+	}
+	if (!strcmp(text, "sleep"))
 		inj->action = BENTO_ACT_SLEEP;
 	else if (!strcmp(text, "sleeppanic"))
 		inj->action = BENTO_ACT_SLEEPPANIC;
 	else
 		return -EINVAL;
-	if (inj->action == BENTO_ACT_SLEEP || inj->action == BENTO_ACT_SLEEPPANIC)
-		return arg ? kstrtou32(arg, 0, &inj->ms) : -EINVAL;
-	return arg ? -EINVAL : 0;
+	return arg ? kstrtou32(arg, 0, &inj->arg) : -EINVAL;
 }
 
 /* "op=unlink nth=2 action=sleeppanic:100"; nth is 1 where it is missing. */
@@ -156,7 +177,7 @@ static ssize_t bento_inject_write(struct file *file, const char __user *ubuf, si
 	bm->inject.op = inj.op;
 	bm->inject.nth = inj.nth;
 	bm->inject.action = inj.action;
-	bm->inject.ms = inj.ms;
+	bm->inject.arg = inj.arg;
 	WRITE_ONCE(bm->inject.armed, 1);
 	spin_unlock(&bm->inject.lock);
 	return len;

@@ -333,6 +333,22 @@ void bento_ks_bug(void);
 int bento_ks_lock_wait(const __u32 *word, __u32 expected);
 void bento_ks_lock_wake(const __u32 *word);
 
+/*
+ * Fault injection, for tests: a service that reports errors may return one of these, the
+ * order to panic in that way. Each is another road through core, allocator or unwinder.
+ */
+enum bento_panic {
+	BENTO_PANIC_MESSAGE = 1,	/* panic!() */
+	BENTO_PANIC_INDEX,		/* index out of bounds */
+	BENTO_PANIC_OVERFLOW,		/* arithmetic overflow */
+	BENTO_PANIC_UNWRAP,		/* unwrap() of nothing */
+	BENTO_PANIC_SLICE,		/* slice that ends before it starts */
+	BENTO_PANIC_MEMORY,		/* allocation that cannot succeed */
+	BENTO_PANIC_DROP,		/* in a destructor */
+	BENTO_PANIC_DOUBLE,		/* in a destructor that runs because of a panic */
+	BENTO_PANIC_END
+};
+
 /* A cached block. @lock: a word for bento-sync, 0 when the block enters the cache. */
 struct bento_buf {
 	__u64 handle;		/* counted; give back with bento_ks_buf_put() */
@@ -350,12 +366,12 @@ struct bento_write {
 
 __u64 bento_ks_dev_blocks(const struct bento_dev *dev);
 __u32 bento_ks_dev_read_only(const struct bento_dev *dev);
-/* -EIO (device, behind the end, instance failed), -ENOMEM; 1: panic now (fault injection). */
+/* -EIO (device, behind the end, instance failed), -ENOMEM; > 0: enum bento_panic. */
 int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out);
 int bento_ks_buf_zeroed(struct bento_dev *dev, __u64 block, struct bento_buf *out);
 void bento_ks_buf_get(__u64 handle);
 void bento_ks_buf_put(__u64 handle);
-/* Writes and waits. -EIO, -EROFS, -ENOMEM; 1: panic now (fault injection). */
+/* Writes and waits. -EIO, -EROFS, -ENOMEM; > 0: enum bento_panic. */
 int bento_ks_write(struct bento_dev *dev, const struct bento_write *writes, __u32 count,
 		   __u32 flags);
 int bento_ks_flush(struct bento_dev *dev);

@@ -24,10 +24,11 @@ esac
 mkdir -p "$(dirname "$bindings")" "$(dirname "$check")"
 
 # BINDGEN_EXTRA_CLANG_ARGS may hold -I of the C library's headers, where they are not in /usr.
-# Raw pointers have no default: whoever fills such a struct names every field.
+# Registration is a matter of the C shim. Raw pointers have no default: whoever fills such a struct names every field.
 cd "$root/kernel-module/include"
 bindgen bento_abi.h --use-core --rust-target 1.85 --rust-edition 2024 \
-	--allowlist-item 'bento_.*|BENTO_.*' --no-prepend-enum-name --with-derive-default \
+	--allowlist-item 'bento_.*|BENTO_.*' --blocklist-item 'bento_(un)?register|module' \
+	--no-prepend-enum-name --with-derive-default \
 	--no-default 'bento_(mount_in|make_in|rename_in|buf|write|fs_ops)' \
 	--merge-extern-blocks --disable-header-comment --no-doc-comments \
 	--raw-line '// SPDX-License-Identifier: GPL-2.0-only' \

@@ -706,11 +706,16 @@ const _: () = {
     ["Offset of field: bento_fs_ops::fsync"]
         [::core::mem::offset_of!(bento_fs_ops, fsync) - 320usize];
 };
-#[repr(C)]
-#[derive(Debug)]
-pub struct module {
-    _unused: [u8; 0],
-}
+pub const BENTO_PANIC_MESSAGE: bento_panic = 1;
+pub const BENTO_PANIC_INDEX: bento_panic = 2;
+pub const BENTO_PANIC_OVERFLOW: bento_panic = 3;
+pub const BENTO_PANIC_UNWRAP: bento_panic = 4;
+pub const BENTO_PANIC_SLICE: bento_panic = 5;
+pub const BENTO_PANIC_MEMORY: bento_panic = 6;
+pub const BENTO_PANIC_DROP: bento_panic = 7;
+pub const BENTO_PANIC_DOUBLE: bento_panic = 8;
+pub const BENTO_PANIC_END: bento_panic = 9;
+pub type bento_panic = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct bento_buf {
@@ -740,12 +745,6 @@ const _: () = {
     ["Offset of field: bento_write::data"][::core::mem::offset_of!(bento_write, data) - 8usize];
 };
 unsafe extern "C" {
-    pub fn bento_register(
-        ops: *const bento_fs_ops,
-        module: *mut module,
-        flags: __u32,
-    ) -> ::core::ffi::c_int;
-    pub fn bento_unregister(ops: *const bento_fs_ops);
     pub fn bento_ks_alloc(size: __u64, align: __u64) -> *mut ::core::ffi::c_void;
     pub fn bento_ks_alloc_zeroed(size: __u64, align: __u64) -> *mut ::core::ffi::c_void;
     pub fn bento_ks_realloc(

@@ -7,6 +7,7 @@
 //! | [`buf`] | [`KernelBuf`]: a cached block, counted, with its lock |
 //! | [`memory`] | the allocator behind `alloc`; running out of memory is a panic |
 //! | [`logger`] | where `log::error!` and the others go |
+//! | `inject` | panics that a test orders from a service |
 //! | `panic` | what happens when Rust panics (kernel target only) |
 //!
 //! What must not live here: anything that knows the trait `FileSystem` (that is `libbentofs`), and
@@ -15,9 +16,12 @@
 #![cfg_attr(target_os = "none", feature(alloc_error_handler, panic_can_unwind))]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod buf;
 pub mod disk;
+mod inject;
 mod line;
 pub mod logger;
 pub mod memory;
