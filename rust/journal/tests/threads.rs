@@ -3,8 +3,9 @@
 
 use bento::{BlockNo, Errno};
 use bento_sim::{Caching, MemDisk};
+use core::panic::AssertUnwindSafe;
 use journal::Journal;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 const LOG: (BlockNo, u64) = (BlockNo(4), 24);
 const SHARED: BlockNo = BlockNo(40);

@@ -6,8 +6,8 @@
 
 mod sim;
 
-use bento_sim::{Caching, Limits, Nodes, Op, Setting, Workload, explore};
-use sim::{SimXv6, filling, operations, random, setting, setup};
+use bento_sim::{Caching, Limits, Nodes, Op, Rng, Setting, Workload, explore};
+use sim::{SimXv6, operations, random, setting, setup};
 
 const REPLAY: &str = "cargo test -p xv6 --test crash";
 
@@ -109,6 +109,28 @@ fn crashes_around_upgrades_are_survived() {
         ..setting()
     };
     long_runs("crashes_around_upgrades_are_survived", &setting, 10, 60);
+}
+
+/// As `random`, with little space and more writes, none of which is longer than a block.
+fn filling(seed: u64, count: usize) -> Workload {
+    let mut workload = random(seed, count);
+    let ballast = Op::write("ballast", 0, 8 * 4096, 8);
+    workload
+        .setup
+        .extend([Op::Create("ballast".into()), ballast]);
+    let mut rng = Rng::new(seed);
+    for op in &mut workload.ops {
+        match op {
+            Op::Write { offset, len, .. } => {
+                (*offset, *len) = (*offset & !4095, 4096);
+            }
+            Op::Unlink(path) | Op::Create(path) if rng.below(2) == 0 => {
+                *op = Op::write(path, 4096 * rng.below(30), 4096, 7);
+            }
+            _ => {}
+        }
+    }
+    workload
 }
 
 #[test]

@@ -106,28 +106,6 @@ pub(crate) fn random(seed: u64, count: usize) -> Workload {
     }
 }
 
-/// As [`random`], with little space and more writes, none of which is longer than a block.
-pub(crate) fn filling(seed: u64, count: usize) -> Workload {
-    let mut workload = random(seed, count);
-    let ballast = Op::write("ballast", 0, 8 * 4096, 8);
-    workload
-        .setup
-        .extend([Op::Create("ballast".into()), ballast]);
-    let mut rng = Rng::new(seed);
-    for op in &mut workload.ops {
-        match op {
-            Op::Write { offset, len, .. } => {
-                (*offset, *len) = (*offset & !4095, 4096);
-            }
-            Op::Unlink(path) | Op::Create(path) if rng.below(2) == 0 => {
-                *op = Op::write(path, 4096 * rng.below(30), 4096, 7);
-            }
-            _ => {}
-        }
-    }
-    workload
-}
-
 fn random_op(rng: &mut Rng) -> Op {
     const PATHS: [&str; 8] = ["f", "a", "d", "e", "d/g", "d/h", "e/x", "d/e"];
     let path = (*rng.pick(&PATHS)).to_owned();
