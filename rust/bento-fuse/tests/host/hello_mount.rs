@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `hello`, and a file system that panics, mounted through FUSE.
 
-use crate::support::{TempDir, can_mount};
+use crate::support::{TempDir, in_mount_test};
 use bento::NoDevice;
 use bento::prelude::*;
 use bento_fuse::{Host, HostDevice, Mounted, Settings, serve};
@@ -36,7 +36,7 @@ fn errno(result: io::Result<impl Sized>) -> Option<i32> {
 
 #[test]
 fn hello_can_be_read_written_cut_and_listed() {
-    if !can_mount("hello_can_be_read_written_cut_and_listed") {
+    if !in_mount_test("hello_mount::hello_can_be_read_written_cut_and_listed") {
         return;
     }
     let dir = TempDir::new();
@@ -124,7 +124,7 @@ impl FileSystem for Bomb {
 
 #[test]
 fn a_panic_gives_eio_and_the_mount_can_be_unmounted() {
-    if !can_mount("a_panic_gives_eio_and_the_mount_can_be_unmounted") {
+    if !in_mount_test("hello_mount::a_panic_gives_eio_and_the_mount_can_be_unmounted") {
         return;
     }
     let dir = TempDir::new();

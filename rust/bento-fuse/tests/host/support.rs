@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Directories for tests, and the choice between a mount test and a visible skip.
+//! Directories for tests, and how tests of mounts run. The tests of xv6-tools use it, too.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A directory of its own for each test, removed at the end.
 pub(crate) struct TempDir(PathBuf);
@@ -30,16 +31,38 @@ impl Drop for TempDir {
     }
 }
 
-/// Whether mounts can be tested. Where not, says so on the terminal (not through `eprintln!`,
-/// which the test harness hides), or fails where `BENTO_REQUIRE_FUSE` is set, as in CI.
-pub(crate) fn can_mount(test: &str) -> bool {
-    let Some(reason) = bento_fuse::unusable() else {
+/// Whether this process is to go on with a test of mounts. If FUSE cannot be used it says so on
+/// the terminal (not through `eprintln!`, which the test harness hides), or fails where
+/// `BENTO_REQUIRE_FUSE` is set, as in CI. Otherwise the test is run again in a mount namespace of
+/// its own: a namespace that others make meanwhile would copy the mount, and keep it alive.
+pub(crate) fn in_mount_test(test: &str) -> bool {
+    const INSIDE: &str = "BENTO_TEST_IN_NAMESPACE";
+    if std::env::var_os(INSIDE).is_some() {
         return true;
-    };
+    }
+    if let Some(reason) = bento_fuse::unusable() {
+        assert!(
+            std::env::var_os("BENTO_REQUIRE_FUSE").is_none(),
+            "FUSE is required: {reason}"
+        );
+        writeln!(std::io::stderr(), "SKIPPED {test}: {reason}").expect("stderr");
+        return false;
+    }
+    let mut inside = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        inside.args(["--map-root-user"]);
+    }
+    inside
+        .args(["--mount", "--"])
+        .arg(std::env::current_exe().expect("/proc"));
+    inside
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1");
+    let output = inside.output().expect("unshare(1) of util-linux");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(
-        std::env::var_os("BENTO_REQUIRE_FUSE").is_none(),
-        "FUSE is required: {reason}"
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
     );
-    writeln!(std::io::stderr(), "SKIPPED {test}: {reason}").expect("stderr");
     false
 }

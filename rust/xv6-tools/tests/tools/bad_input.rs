@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Images that are none: clear errors, no hang, no panic, not one byte changed.
 
-use crate::support::{TempDir, failure, run, text};
+use crate::mount_test::TempDir;
+use crate::support::{failure, image, run, text};
 use std::fs;
 use std::path::Path;
 
 /// Checks, and mounts where FUSE can be used; both must fail with a message that says `expected`.
 fn refused(dir: &TempDir, image: &Path, expected: &str) {
     let before = fs::read(image).expect("image");
-    let at = dir.join("mnt");
+    let at = dir.path().join("mnt");
     fs::create_dir_all(&at).expect("mount point");
     let check = failure(&run("fsck.xv6", &["-y", text(image)]));
     assert!(matches!(check.0, Some(4 | 8)), "{check:?}");
@@ -29,7 +30,7 @@ fn refused(dir: &TempDir, image: &Path, expected: &str) {
 #[test]
 fn what_is_no_xv6_image_is_refused() {
     let dir = TempDir::new();
-    let path = dir.join("image");
+    let path = dir.path().join("image");
     for bytes in [
         vec![0; 1 << 20],
         vec![0xff; 1 << 20],
@@ -45,7 +46,7 @@ fn what_is_no_xv6_image_is_refused() {
 #[test]
 fn another_version_is_refused_with_both_numbers() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     let mut bytes = fs::read(&path).expect("image");
     bytes[8] = 9;
     // The backup as well, or fsck would offer it.
@@ -61,7 +62,7 @@ fn another_version_is_refused_with_both_numbers() {
 #[test]
 fn a_truncated_image_is_refused_at_every_length() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     let bytes = fs::read(&path).expect("image");
     for blocks in [1, 2, 65, 100, 4095] {
         fs::write(&path, &bytes[..blocks * 4096]).expect("image");
@@ -73,7 +74,7 @@ fn a_truncated_image_is_refused_at_every_length() {
 #[test]
 fn garbage_in_any_byte_of_the_superblock_is_refused_or_harmless() {
     let dir = TempDir::new();
-    let path = dir.image("2M");
+    let path = image(&dir, "2M");
     let bytes = fs::read(&path).expect("image");
     for offset in (0..256).step_by(3) {
         let mut garbage = bytes.clone();

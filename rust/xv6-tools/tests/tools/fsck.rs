@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `fsck.xv6`: exit codes, and that `-n` writes nothing.
 
-use crate::support::{TempDir, answer, failure, run, stdout, text};
+use crate::mount_test::TempDir;
+use crate::support::{answer, failure, image, run, stdout, text};
 use std::fs;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -19,7 +20,7 @@ fn damage(image: &Path, offset: u64, bytes: &[u8]) {
 #[test]
 fn a_lost_superblock_comes_back_from_its_backup_only_when_asked() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     let whole = fs::read(&path).expect("image");
     damage(&path, 0, &[0; 4096]);
     let damaged = fs::read(&path).expect("image");
@@ -49,7 +50,7 @@ fn a_lost_superblock_comes_back_from_its_backup_only_when_asked() {
 #[test]
 fn a_device_that_was_given_to_another_file_system_is_left_to_it() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     damage(&path, 0, &[0; 4096]);
     damage(&path, 0x438, b"\x53\xef");
     let before = fs::read(&path).expect("image");
@@ -62,7 +63,7 @@ fn a_device_that_was_given_to_another_file_system_is_left_to_it() {
 #[test]
 fn damage_is_a_line_of_its_own_and_exit_code_4() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     // The label in the backup: the last block of 4096.
     damage(&path, 4095 * 4096 + 48, b"other");
     let before = fs::read(&path).expect("image");
@@ -85,11 +86,11 @@ fn damage_is_a_line_of_its_own_and_exit_code_4() {
 #[test]
 fn wrong_arguments_are_16_and_what_cannot_be_opened_8() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     assert_eq!(code(&["-n", "-y", text(&path)]), Some(16));
     assert_eq!(code(&["--what", text(&path)]), Some(16));
     assert_eq!(code(&[]), Some(16));
-    assert_eq!(code(&["-n", text(&dir.join("none"))]), Some(8));
+    assert_eq!(code(&["-n", text(&dir.path().join("none"))]), Some(8));
     assert_eq!(code(&["-a", "-f", text(&path)]), Some(0));
     assert_eq!(code(&["--help"]), Some(0));
 }

@@ -6,3 +6,6 @@ mod fsck;
 mod mkfs;
 mod mount;
 mod support;
+
+#[path = "../../../bento-fuse/tests/host/support.rs"]
+mod mount_test;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `mkfs.xv6`.
 
-use crate::support::{TempDir, answer, assert_clean, failure, run, stdout, text};
+use crate::mount_test::TempDir;
+use crate::support::{answer, assert_clean, failure, image, run, stdout, text};
 use std::fs;
 
 #[test]
 fn a_new_image_has_the_size_asked_for_and_is_clean() {
     let dir = TempDir::new();
-    let path = dir.join("image");
+    let path = dir.path().join("image");
     let uuid = "01234567-89ab-cdef-0123-456789abcdef";
     let made = run("mkfs.xv6", &["-L", "files", "-U", uuid, text(&path), "16M"]);
     assert!(made.status.success(), "{made:?}");
@@ -28,7 +29,7 @@ fn a_new_image_has_the_size_asked_for_and_is_clean() {
 #[test]
 fn the_name_of_the_tool_can_be_an_argument() {
     let dir = TempDir::new();
-    let path = dir.join("image");
+    let path = dir.path().join("image");
     let made = run("xv6-tools", &["mkfs", "-q", text(&path), "16M"]);
     assert!(made.status.success() && made.stdout.is_empty(), "{made:?}");
     let checked = run("xv6-tools", &["fsck", "-n", text(&path)]);
@@ -38,7 +39,7 @@ fn the_name_of_the_tool_can_be_an_argument() {
 #[test]
 fn other_signatures_are_only_overwritten_with_consent() {
     let dir = TempDir::new();
-    let path = dir.join("image");
+    let path = dir.path().join("image");
     let mut bytes = vec![0; 16 << 20];
     bytes[0x1_0040..0x1_0048].copy_from_slice(b"_BHRfS_M");
     fs::write(&path, &bytes).expect("image");
@@ -63,7 +64,7 @@ fn other_signatures_are_only_overwritten_with_consent() {
 #[test]
 fn what_cannot_be_is_refused_by_name_and_leaves_no_file() {
     let dir = TempDir::new();
-    let path = dir.join("image");
+    let path = dir.path().join("image");
     let image = text(&path);
     for (args, expected) in [
         (vec![image], "no such file; give a SIZE"),
@@ -89,7 +90,7 @@ fn what_cannot_be_is_refused_by_name_and_leaves_no_file() {
 #[test]
 fn a_larger_size_extends_an_image_and_a_smaller_one_leaves_the_rest() {
     let dir = TempDir::new();
-    let path = dir.image("16M");
+    let path = image(&dir, "16M");
     let grown = run("mkfs.xv6", &["-f", text(&path), "32M"]);
     assert!(stdout(&grown).contains("32 MiB"), "{grown:?}");
     assert_eq!(fs::metadata(&path).expect("image").len(), 32 << 20);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! xv6 through FUSE, as a user sees it.
 
-use crate::support::{FuseMount, TempDir, assert_clean, failure, in_mount_test, run, stdout, text};
+use crate::mount_test::{TempDir, in_mount_test};
+use crate::support::{FuseMount, assert_clean, failure, image, run, stdout, text};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -46,7 +47,7 @@ fn a_tree_survives_copy_and_remount() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("64M");
+    let image = image(&dir, "64M");
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the workspace")
@@ -81,7 +82,7 @@ fn an_unlinked_file_lives_as_long_as_it_is_open() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("16M");
+    let image = image(&dir, "16M");
     let mount = FuseMount::new(&dir, &image);
     let free = |mount: &FuseMount| rustix::fs::statvfs(mount.path("")).expect("statfs").f_bfree;
     fs::write(mount.path("first"), b"").expect("the directory takes its first block");
@@ -128,7 +129,7 @@ fn names_links_and_renames_follow_posix() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("16M");
+    let image = image(&dir, "16M");
     let mount = FuseMount::new(&dir, &image);
     let [a, b, d, e] = ["a", "b", "d", "e"].map(|name| mount.path(name));
     fs::write(&a, b"a").expect("create");
@@ -186,7 +187,7 @@ fn a_full_file_system_says_enospc_and_loses_nothing() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("4M");
+    let image = image(&dir, "4M");
     let mount = FuseMount::new(&dir, &image);
     fs::write(mount.path("kept"), [7; 100_000]).expect("write");
     let mut file = File::create(mount.path("filler")).expect("create");
@@ -217,7 +218,7 @@ fn holes_truncate_seek_and_mmap_agree() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("16M");
+    let image = image(&dir, "16M");
     let mount = FuseMount::new(&dir, &image);
     let file = File::create_new(mount.path("sparse")).expect("create");
     file.write_all_at(b"end", 5_000_000).expect("write");
@@ -247,7 +248,7 @@ fn a_killed_server_loses_nothing_that_was_synced() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("16M");
+    let image = image(&dir, "16M");
     let mount = FuseMount::new(&dir, &image);
     for n in 0..50 {
         fs::create_dir(mount.path(&format!("dir{n}"))).expect("mkdir");
@@ -277,8 +278,8 @@ fn read_only_unknown_options_and_second_users_are_handled() {
         return;
     }
     let dir = TempDir::new();
-    let image = dir.image("16M");
-    let at = dir.join("mnt");
+    let image = image(&dir, "16M");
+    let at = dir.path().join("mnt");
     fs::create_dir(&at).expect("mount point");
     let args = ["-o", "noexec,frobnicate=7", text(&image), text(&at)];
     let (code, error) = failure(&run("mount.fuse.xv6", &args));

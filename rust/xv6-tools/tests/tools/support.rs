@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Running the tools under their names, on images in a directory of the test.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::mount_test::TempDir;
 use core::time::Duration;
 use std::fs;
 use std::io::Write;
@@ -12,37 +12,12 @@ use std::time::Instant;
 
 const TOOLS: &str = env!("CARGO_BIN_EXE_xv6-tools");
 
-/// A directory of its own for each test, removed at the end.
-pub(crate) struct TempDir(PathBuf);
-
-impl TempDir {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let unique = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let name = format!("xv6-test-{}-{}", unique.0, unique.1);
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).expect("a new directory under the temporary directory");
-        Self(path)
-    }
-
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// A new file system of this size.
-    pub(crate) fn image(&self, size: &str) -> PathBuf {
-        let path = self.join("image");
-        let made = run("mkfs.xv6", &["-q", text(&path), size]);
-        assert!(made.status.success(), "{made:?}");
-        path
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        // Best effort: a test that failed may have left a mount here.
-        let _removed = fs::remove_dir_all(&self.0);
-    }
+/// A new file system of this size.
+pub(crate) fn image(dir: &TempDir, size: &str) -> PathBuf {
+    let path = dir.path().join("image");
+    let made = run("mkfs.xv6", &["-q", text(&path), size]);
+    assert!(made.status.success(), "{made:?}");
+    path
 }
 
 pub(crate) fn text(path: &Path) -> &str {
@@ -85,42 +60,6 @@ pub(crate) fn assert_clean(image: &Path) {
     assert_eq!(checked.status.code(), Some(0), "{checked:?}");
 }
 
-/// Whether this process is to go on with a mount test. If FUSE cannot be used it says so on the
-/// terminal (not through `eprintln!`, which the test harness hides), or fails where
-/// `BENTO_REQUIRE_FUSE` is set, as in CI. Otherwise the test is run again in a mount namespace of
-/// its own: a namespace that others make meanwhile would copy the mount, and keep it alive.
-pub(crate) fn in_mount_test(test: &str) -> bool {
-    const INSIDE: &str = "XV6_TEST_IN_NAMESPACE";
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    if let Some(reason) = bento_fuse::unusable() {
-        assert!(
-            std::env::var_os("BENTO_REQUIRE_FUSE").is_none(),
-            "FUSE is required: {reason}"
-        );
-        writeln!(std::io::stderr(), "SKIPPED {test}: {reason}").expect("stderr");
-        return false;
-    }
-    let mut inside = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        inside.args(["--map-root-user"]);
-    }
-    inside
-        .args(["--mount", "--"])
-        .arg(std::env::current_exe().expect("/proc"));
-    inside
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1");
-    let output = inside.output().expect("unshare(1) of util-linux");
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}"
-    );
-    false
-}
-
 /// A mount by `mount.fuse.xv6 -f`, unmounted at the end of the test.
 pub(crate) struct FuseMount {
     server: Child,
@@ -129,7 +68,7 @@ pub(crate) struct FuseMount {
 
 impl FuseMount {
     pub(crate) fn new(dir: &TempDir, image: &Path) -> Self {
-        let at = dir.join("mnt");
+        let at = dir.path().join("mnt");
         fs::create_dir_all(&at).expect("mount point");
         let mut command = Command::new(TOOLS);
         command
