@@ -335,6 +335,7 @@ pub struct Node {
 }
 
 impl Node {
+    #[inline(never)]
     pub(crate) fn new(inode: Inode) -> Self {
         Self {
             ino: inode.ino,

@@ -12,7 +12,6 @@ use crate::vfs::check_options;
 use crate::volume::Volume;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use bento::sync::Mutex;
 use bento::{BlockDevice, Errno, MountOptions, Result, StateReader, StateWriter, Upgrade};
 use core::ops::RangeInclusive;
 use journal::Journal;
@@ -66,18 +65,12 @@ fn resume<D: BlockDevice>(
     state: &StateReader<'_>,
 ) -> Result<Box<Volume<D>>> {
     let read_only = read_only || dev.read_only();
-    let sup = Super::read(&dev, read_only)?;
-    let geometry = sup.geometry;
+    let geometry = Super::geometry_of(&dev, read_only)?;
     let inodes = decode(state.find(TAG_INODES), geometry.inode_map_blocks())?;
     let blocks = decode(state.find(TAG_BLOCKS), geometry.block_map_blocks())?;
     let (log, log_blocks) = geometry.log();
     let journal = Journal::import(dev, log, log_blocks, read_only, state, TAG_JOURNAL)?;
-    Ok(Box::new(Volume {
-        space: Mutex::new(Space::new(blocks, inodes, &geometry)),
-        sup,
-        journal,
-        read_only,
-    }))
+    Volume::assemble(journal, Space::new(blocks, inodes, &geometry), read_only)
 }
 
 fn encode(counts: &Counts) -> Result<Vec<u8>> {

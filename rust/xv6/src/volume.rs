@@ -51,19 +51,28 @@ impl<D: BlockDevice> Volume<D> {
         let (log, log_blocks) = before.log();
         let journal = Journal::open(dev, log, log_blocks, read_only)?;
         // Recovery may have written any block.
-        let sup = Super::read(journal.device(), read_only)?;
-        if sup.geometry != before {
+        if Super::geometry_of(journal.device(), read_only)? != before {
             return Err(CorruptKind::SuperGeometry.at(BlockNo(layout::SUPER_BLOCK)));
         }
-        let volume = Box::new(Self {
-            space: Mutex::new(Space::empty(&sup.geometry)),
-            sup,
-            journal,
-            read_only,
-        });
-        let counted = Space::count(&volume)?;
+        let volume = Self::assemble(journal, Space::empty(&before), read_only)?;
+        let counted = Space::count(&*volume)?;
         *volume.space.lock()? = counted;
         Ok(volume)
+    }
+
+    /// A volume from its parts. (A function of its own, for kernel stacks are small.)
+    #[inline(never)]
+    pub(crate) fn assemble(
+        journal: Journal<D>,
+        space: Space,
+        read_only: bool,
+    ) -> Result<Box<Self>> {
+        Ok(Box::new(Self {
+            sup: Super::read(journal.device(), read_only)?,
+            journal,
+            space: Mutex::new(space),
+            read_only,
+        }))
     }
 
     /// Starts a transaction that may change `credits` blocks.
