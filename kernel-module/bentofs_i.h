@@ -154,6 +154,7 @@ struct bento_mount {
 	struct bento_inst *inst;	/* stable inside the gate */
 	wait_queue_head_t gate_wq;	/* leaf calls that found the gate closed */
 	wait_queue_head_t drain_wq;	/* the upgrade that waits for leaf calls to leave */
+	struct rw_semaphore slow_sem;	/* shared by fsync and sync, see bento_is_slow() */
 	struct mutex upgrade_mutex;	/* upgrade against upgrade, remount and unmount */
 	spinlock_t node_lock;		/* bento_inode.{node,node_inst,node_link} */
 
@@ -315,6 +316,7 @@ static inline bool bento_failed(const struct bento_mount *bm)
 int bento_gate_init(struct bento_mount *bm);
 void bento_gate_exit(struct bento_mount *bm);
 int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento_stamps *st);
+int bento_gate_prepare(struct bento_mount *bm);
 void bento_gate_open(struct bento_mount *bm);
 /* A call into @inst that does not pass the gate (mount, export, import, destroy ...). */
 void bento_enter_inst(struct bento_call *call, u32 op, struct bento_inst *inst);

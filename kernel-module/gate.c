@@ -33,6 +33,7 @@ int bento_gate_init(struct bento_mount *bm)
 {
 	init_waitqueue_head(&bm->gate_wq);
 	init_waitqueue_head(&bm->drain_wq);
+	init_rwsem(&bm->slow_sem);
 	return percpu_ref_init(&bm->gate, bento_gate_release, PERCPU_REF_ALLOW_REINIT,
 			       GFP_KERNEL);
 }
@@ -44,14 +45,34 @@ void bento_gate_exit(struct bento_mount *bm)
 }
 
 /*
- * Closes the gate and waits until all leaf calls have left. The switch to atomic mode comes
- * first: it waits for a grace period (10 ms and more), during which calls still pass. Killed
- * in per-CPU mode the gate would stay closed for that time.
+ * Leaf calls that wait for the device in the normal case. An upgrade waits for them before it
+ * closes the gate, while all others still pass: the drain then waits for short calls only.
+ */
+static bool bento_is_slow(u32 op)
+{
+	return op == BENTO_OP_FSYNC || op == BENTO_OP_SYNC;
+}
+
+/*
+ * What takes long comes first, while operations go on: the switch to atomic mode waits for a
+ * grace period (10 ms and more; killed in per-CPU mode the gate would stay closed for that
+ * time), then slow calls end and new ones wait. Returns 0 or -EINTR.
+ */
+int bento_gate_prepare(struct bento_mount *bm)
+{
+	percpu_ref_switch_to_atomic_sync(&bm->gate);
+	if (!down_write_killable(&bm->slow_sem))
+		return 0;
+	percpu_ref_switch_to_percpu(&bm->gate);
+	return -EINTR;
+}
+
+/*
+ * Closes the gate and waits until all leaf calls have left.
  * Returns 0, or -ETIMEDOUT with the gate open again.
  */
 int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento_stamps *st)
 {
-	percpu_ref_switch_to_atomic_sync(&bm->gate);
 	st->kill = ktime_get_ns();
 	percpu_ref_kill(&bm->gate);
 	if (!wait_event_timeout(bm->drain_wq, percpu_ref_is_zero(&bm->gate),
@@ -63,12 +84,14 @@ int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento
 	return 0;
 }
 
+/* Ends what bento_gate_prepare() began. */
 void bento_gate_open(struct bento_mount *bm)
 {
 	/* The new instance must be visible to whoever sees the gate open. */
 	smp_wmb();
 	percpu_ref_resurrect(&bm->gate);
 	wake_up_all(&bm->gate_wq);
+	up_write(&bm->slow_sem);
 }
 
 static noinline int bento_gate_wait(struct bento_mount *bm, u32 flags)
@@ -108,19 +131,41 @@ static __always_inline void bento_call_begin(struct bento_call *call, u32 op)
 	WRITE_ONCE(cx->magic, bento_cx_secret ^ (u64)(unsigned long)cx);
 }
 
+static int bento_gate_pass(struct bento_mount *bm, u32 op, u32 flags)
+{
+	int err = 0;
+
+	if (bento_is_slow(op)) {
+		if (flags & BENTO_ENTER_NOKILL)
+			down_read(&bm->slow_sem);
+		else if (down_read_killable(&bm->slow_sem))
+			return -EINTR;
+	}
+	if (unlikely(!percpu_ref_tryget_live(&bm->gate)))
+		err = bento_gate_wait(bm, flags);
+	if (unlikely(err) && bento_is_slow(op))
+		up_read(&bm->slow_sem);
+	return err;
+}
+
+static void bento_gate_leave(struct bento_mount *bm, u32 op)
+{
+	percpu_ref_put(&bm->gate);
+	if (bento_is_slow(op))
+		up_read(&bm->slow_sem);
+}
+
 int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm)
 {
 	struct bento_inst *inst;
 	int err;
 
-	if (unlikely(!percpu_ref_tryget_live(&bm->gate))) {
-		err = bento_gate_wait(bm, flags);
-		if (err)
-			return err;
-	}
+	err = bento_gate_pass(bm, op, flags);
+	if (unlikely(err))
+		return err;
 	inst = READ_ONCE(bm->inst);
 	if (unlikely(READ_ONCE(inst->failed))) {
-		percpu_ref_put(&bm->gate);
+		bento_gate_leave(bm, op);
 		atomic64_inc(&bm->ops_failed);
 		return -EIO;
 	}
@@ -148,11 +193,11 @@ int bento_leave(struct bento_call *call, int ret)
 	if (unlikely(ret < 0)) {
 		if (ret < -MAX_ERRNO)
 			ret = -EIO;
-		if (READ_ONCE(call->inst->failed))
+		if (call->gated && READ_ONCE(call->inst->failed))
 			atomic64_inc(&call->bm->ops_failed);
 	}
 	if (call->gated)
-		percpu_ref_put(&call->bm->gate);
+		bento_gate_leave(call->bm, call->cx.op);
 	return ret;
 }
 

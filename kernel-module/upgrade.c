@@ -342,10 +342,14 @@ static int bento_upgrade_transfer(struct bento_upgrade *up)
 
 static int bento_upgrade_pause(struct bento_mount *bm, struct bento_upgrade *up)
 {
-	bool boosted = bento_boost();
+	bool boosted;
 	int err;
 
 	up->step = "drain";
+	err = bento_gate_prepare(bm);
+	if (err)
+		return err;
+	boosted = bento_boost();
 	err = bento_gate_close(bm, drain_ms, &up->st);
 	if (err)
 		goto out;
@@ -362,19 +366,21 @@ out:
 	return err;
 }
 
-static void bento_upgrade_done(struct bento_mount *bm, struct bento_upgrade *up)
+static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrade *up)
 {
+	const struct bento_stamps *st = &up->st;
+
 	bm->stamps = up->st;
 	bm->pause_ns = up->st.woken - up->st.kill;
 	bm->last_error[0] = '\0';
 	atomic64_inc(&bm->upgrades);
-	if (up->repair)
-		bento_info(bm, "repaired %s %s -> %s: pause %llu us, %u inodes lost",
-			   bm->type->name, up->old->build->version, up->new->build->version,
-			   bm->pause_ns / 1000, up->walk.lost);
-	else
-		bento_info(bm, "upgraded %s %s -> %s: pause %llu us", bm->type->name,
-			   up->old->build->version, up->new->build->version, bm->pause_ns / 1000);
+	bento_info(bm, "%s %s %s -> %s: pause %llu us (drain %llu, export %llu, import %llu)",
+		   up->repair ? "repaired" : "upgraded", bm->type->name,
+		   up->old->build->version, up->new->build->version, bm->pause_ns / 1000,
+		   (st->drained - st->kill) / 1000, (st->exported - st->drained) / 1000,
+		   (st->imported - st->exported) / 1000);
+	if (up->walk.lost)
+		bento_warn(bm, "%u inodes in use are lost: they were never synced", up->walk.lost);
 }
 
 static int bento_upgrade_run(struct bento_mount *bm, struct bento_upgrade *up)
