@@ -36,12 +36,12 @@ pub enum Access {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The operating system said no.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}: {reason}", path = .path.display())]
     Io {
         /// The image or device.
         path: PathBuf,
         /// The reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A mount, or another program, is using it.
     #[error("{path}: in use (mounted, or open in another program); unmount it first",
@@ -86,9 +86,9 @@ impl FileDisk {
     /// # Errors
     /// See [`OpenError`]; [`OpenError::InUse`] comes after five seconds of waiting.
     pub fn open(path: &Path, access: Access) -> core::result::Result<Self, OpenError> {
-        let io = |source| OpenError::Io {
+        let io = |reason| OpenError::Io {
             path: path.into(),
-            source,
+            reason,
         };
         let kind = std::fs::metadata(path).map_err(io)?.file_type();
         if !kind.is_file() && !kind.is_block_device() {

@@ -90,7 +90,12 @@ fn wrong_arguments_are_16_and_what_cannot_be_opened_8() {
     assert_eq!(code(&["-n", "-y", text(&path)]), Some(16));
     assert_eq!(code(&["--what", text(&path)]), Some(16));
     assert_eq!(code(&[]), Some(16));
-    assert_eq!(code(&["-n", text(&dir.path().join("none"))]), Some(8));
+    let (missing, error) = failure(&run("fsck.xv6", &["-n", text(&dir.path().join("none"))]));
+    assert_eq!(missing, Some(8));
+    assert!(
+        error.ends_with("none: No such file or directory (os error 2)\n"),
+        "{error}"
+    );
     assert_eq!(code(&["-a", "-f", text(&path)]), Some(0));
     assert_eq!(code(&["--help"]), Some(0));
 }
