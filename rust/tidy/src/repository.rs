@@ -21,10 +21,6 @@ impl Source {
         name.extension().and_then(OsStr::to_str).unwrap_or("")
     }
 
-    pub(crate) fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-
     /// Whether the first line names an interpreter with `word` in it.
     pub(crate) fn shebang(&self, word: &str) -> bool {
         let first = self.text.lines().next().unwrap_or("");

@@ -153,7 +153,7 @@ pub(crate) fn links(repository: &Repository) -> Vec<Finding> {
         .filter(|file| file.extension() == "md");
     for file in markdown {
         let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for (at, line) in file.text.lines().enumerate() {
+        for (at, line) in prose(&file.text) {
             for part in line.split("](").skip(1) {
                 let target = part.split([')', '#', ' ']).next().unwrap_or("");
                 if !target.is_empty()
@@ -167,6 +167,16 @@ pub(crate) fn links(repository: &Repository) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The numbered lines outside of code blocks, fenced or indented.
+fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut fenced = false;
+    text.lines().enumerate().filter(move |(_, line)| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence && !line.starts_with("    ")
+    })
 }
 
 fn exists(repository: &Repository, folder: &str, target: &str) -> bool {
@@ -253,7 +263,12 @@ mod tests {
     #[test]
     fn dead_links_are_found() {
         let text = "[a](b.md) [c](../x/y.rs#z) [d](https://example.org) [e](gone.md) [f](..)\n";
-        let files = [("doc/a.md", text), ("doc/b.md", ""), ("x/y.rs", "")];
+        let text = format!("{text}    x[1](2)\n```\nx[1](3)\n```\n");
+        let files = [
+            ("doc/a.md", text.as_str()),
+            ("doc/b.md", ""),
+            ("x/y.rs", ""),
+        ];
         let found = links(&Repository::of(&files));
         assert_eq!(found.len(), 1);
         assert!(found[0].text.contains("gone.md"));
