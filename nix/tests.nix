@@ -8,8 +8,11 @@
 }:
 let
   folder = ../nixos-tests;
-  # prelude.py holds the helpers that the scenarios share.
-  scenario = file: if file == "prelude.py" then null else builtins.match "(.*)\\.py" file;
+  # prelude.py holds the helpers that the scenarios share; demo.py, which ./dev demo runs, repeats
+  # what others test.
+  scenario =
+    file:
+    if builtins.elem file [ "prelude.py" "demo.py" ] then null else builtins.match "(.*)\\.py" file;
   names = map (file: builtins.head (scenario file)) (
     builtins.filter (file: scenario file != null) (builtins.attrNames (builtins.readDir folder))
   );

@@ -28,7 +28,7 @@ with subtest("an upgrade gives up while an operation does not end, and the opera
     machine.succeed("echo 500 > /sys/module/bentofs/parameters/drain_ms")
     arm("op=mkdir action=sleep:8000")
     background("slow", f"stress op mkdir {MNT}/slow")
-    machine.wait_until_succeeds(f"grep -q idle /sys/kernel/debug/bentofs/{mount_id()}/inject", timeout=60)
+    machine.wait_until_succeeds(f"grep -q idle {inject_file()}", timeout=60)
     code, _ = in_window(f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
     assert code != 0, "the upgrade says that it worked"
     finish("slow", timeout=60)

@@ -34,8 +34,8 @@ def unmount_and_check(disk=DISK, where=MNT):
 
 
 def mount_id(disk=DISK):
-    """The name of a mount in /sys/fs/bentofs: that of its device."""
-    return machine.succeed(f"basename $(readlink -f {disk})").strip()
+    """The name of a mount in /sys/fs/bentofs, that of its device, as a word for the shell."""
+    return f"$(basename $(readlink -f {disk}))"
 
 
 def status(attribute, disk=DISK):
@@ -44,28 +44,30 @@ def status(attribute, disk=DISK):
 
 def expect_status(disk=DISK, **expected):
     """expect_status(state="active", panics="0") reads /sys/fs/bentofs/<id>/state and so on."""
-    found = {name: status(name, disk) for name in expected}
+    lines = machine.succeed(f"cd /sys/fs/bentofs/{mount_id(disk)} && cat {' '.join(expected)}")
+    found = dict(zip(expected, lines.splitlines()))
     assert found == expected, f"/sys/fs/bentofs: {found}, expected {expected}"
+
+
+def inject_file(disk=DISK):
+    return f"/sys/kernel/debug/bentofs/{mount_id(disk)}/inject"
 
 
 def arm(fault, disk=DISK):
     """Arms a fault such as "op=create nth=2 action=panic" (module parameter inject=1)."""
-    path = f"/sys/kernel/debug/bentofs/{mount_id(disk)}/inject"
-    machine.succeed(f"echo {shlex.quote(fault)} > {path}")
+    machine.succeed(f"echo {shlex.quote(fault)} > {inject_file(disk)}")
 
 
 def armed(disk=DISK):
-    path = f"/sys/kernel/debug/bentofs/{mount_id(disk)}/inject"
-    return machine.succeed(f"cat {path}").startswith("armed")
+    return machine.succeed(f"cat {inject_file(disk)}").startswith("armed")
 
 
 def panic_with_waiter(first, second):
     """Panics in the middle of FIRST, a `stress op create`, while SECOND, another, waits for a lock
     that FIRST holds. Returns for how many microseconds SECOND waited."""
-    path = f"/sys/kernel/debug/bentofs/{mount_id()}/inject"
     arm("op=create action=sleeppanic:5000")
     # The fault is disarmed when FIRST has reached it; then it sleeps, with its locks held.
-    background("second", f"while grep -q armed {path}; do sleep 0.1; done; {second}")
+    background("second", f"while grep -q armed {inject_file()}; do sleep 0.1; done; {second}")
     background("first", first)
     finish("first", timeout=120)
     return int(finish("second", timeout=120).split()[-2])
