@@ -4,6 +4,7 @@
 {
   stdenv,
   kernel,
+  kernelModuleMakeFlags ? [ ], # nixpkgs': which compiler, linker, ...
   sources ? import ./source.nix,
 }:
 stdenv.mkDerivation {
@@ -18,7 +19,8 @@ stdenv.mkDerivation {
   KDIR = "${kernel.dev}/lib/modules/${kernel.modDirVersion}/build";
   # (cmd_checkdoc: W=1 would also run the kernel's documentation checker, which wants more tools.)
   buildPhase = ''
-    make -j$NIX_BUILD_CORES -C $KDIR M=$PWD W=1 cmd_checkdoc= modules 2>&1 | tee build.log
+    make -j$NIX_BUILD_CORES -C $KDIR M=$PWD ${toString kernelModuleMakeFlags} \
+      W=1 cmd_checkdoc= modules 2>&1 | tee build.log
     # objtool and modpost only warn of what makes a module unsafe to load.
     if grep -E 'warning:|WARNING:' build.log; then
       echo "bentofs: the build above has warnings, and none is allowed" >&2

@@ -9,6 +9,7 @@
   kernel,
   bentofs,
   staticlib,
+  kernelModuleMakeFlags ? [ ], # nixpkgs': which compiler, linker, ...
   sources ? import ./source.nix,
 }:
 {
@@ -38,7 +39,8 @@ stdenv.mkDerivation {
   KDIR = "${kernel.dev}/lib/modules/${kernel.modDirVersion}/build";
   # (cmd_checkdoc: W=1 would also run the kernel's documentation checker, which wants more tools.)
   buildPhase = ''
-    make -j$NIX_BUILD_CORES -C $KDIR M=$PWD W=1 cmd_checkdoc= modules \
+    make -j$NIX_BUILD_CORES -C $KDIR M=$PWD ${toString kernelModuleMakeFlags} \
+      W=1 cmd_checkdoc= modules \
       BENTO_NO_CORE=1 KBUILD_EXTRA_SYMBOLS=${bentofs}/share/bentofs/Module.symvers \
       BENTO_FS=${fs} BENTO_VERSION=${named} BENTO_HASH=${hash} \
       BENTO_STATICLIB=${rust}/lib/lib${

@@ -12,7 +12,15 @@ let
   # what others test.
   scenario =
     file:
-    if builtins.elem file [ "prelude.py" "demo.py" ] then null else builtins.match "(.*)\\.py" file;
+    if
+      builtins.elem file [
+        "prelude.py"
+        "demo.py"
+      ]
+    then
+      null
+    else
+      builtins.match "(.*)\\.py" file;
   names = map (file: builtins.head (scenario file)) (
     builtins.filter (file: scenario file != null) (builtins.attrNames (builtins.readDir folder))
   );

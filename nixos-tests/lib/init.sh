@@ -16,6 +16,7 @@ $bb mount -t sysfs sys /sys
 $bb mount -t devtmpfs dev /dev
 $bb mkdir -p /dev/pts /dev/shm /dev/disk/by-id
 $bb mount -t devpts devpts /dev/pts
+$bb ln -s /proc/self/fd /dev/fd
 for dir in /dev/shm /tmp /run; do $bb mount -t tmpfs -o mode=1777 tmpfs $dir; done
 
 # The build numbered them in the order in which they need each other.
