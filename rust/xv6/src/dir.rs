@@ -157,6 +157,7 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// `EEXIST`, `ENOSPC`; `EINVAL`, `ENAMETOOLONG`: not a name.
+#[inline(never)]
 pub(crate) fn insert<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     dir: &mut Inode,

@@ -7,7 +7,7 @@
 use crate::bitmap;
 use crate::corrupt::CorruptKind;
 use crate::inode::{Ino, Inode};
-use crate::layout::{self, BITS_PER_BLOCK, INODES_PER_BLOCK};
+use crate::layout::{self, BITS_PER_BLOCK, INODES_PER_BLOCK, RawInode};
 use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::{ReadBlock, Volume};
@@ -219,6 +219,7 @@ impl<D: BlockDevice> Txn<'_, D> {
     ///
     /// # Errors
     /// `ENOSPC`.
+    #[inline(never)]
     pub(crate) fn take_inode(&mut self, near: Ino, now: Timespec) -> Result<(Ino, u32)> {
         let run = self.search(Map::Inodes, near.0.into(), 1)?;
         let map_block = self.geometry().inode_map() + run.start / u64::from(BITS_PER_BLOCK);
@@ -228,17 +229,14 @@ impl<D: BlockDevice> Txn<'_, D> {
         let generation = if self.table_block_is_unused(ino)? {
             // Nothing was ever stored there, or nothing that matters: the block is not read.
             self.zero(table)?;
-            now.nsec
-                ^ now
-                    .sec
-                    .to_le_bytes()
-                    .first_chunk()
-                    .map_or(0, |b| u32::from_le_bytes(*b))
+            let [a, b, c, d, ..] = now.sec.to_le_bytes();
+            now.nsec ^ u32::from_le_bytes([a, b, c, d])
         } else {
-            if Inode::load(self, ino)?.is_some() {
+            let slot = self.slot(ino)?;
+            if slot.mode.get() != 0 {
                 return Err(CorruptKind::InodeMarkedFree.at(table));
             }
-            self.generation(ino)?.wrapping_add(1)
+            slot.generation.get().wrapping_add(1)
         };
         self.mark(Map::Inodes, run, true)?;
         Ok((ino, generation))
@@ -251,12 +249,10 @@ impl<D: BlockDevice> Txn<'_, D> {
         self.mark(Map::Inodes, bit..bit + 1, false)
     }
 
-    fn generation(&self, ino: Ino) -> Result<u32> {
+    /// What the inode table holds for `ino`, used or not.
+    fn slot(&self, ino: Ino) -> Result<RawInode> {
         let (block, offset) = self.geometry().inode_place(ino);
-        self.read(block, |bytes| {
-            let raw: Option<layout::RawInode> = layout::get(bytes, offset);
-            raw.map(|raw| raw.generation.get()).ok_or(Errno::EIO)
-        })?
+        self.read(block, |bytes| layout::get(bytes, offset).ok_or(Errno::EIO))?
     }
 
     /// No inode of the table block of `ino` is in use. Slot 0 counts as used by its bit.

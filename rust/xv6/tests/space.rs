@@ -7,6 +7,7 @@ use bento::prelude::*;
 use bento_sim::MemDisk;
 use core::time::Duration;
 use host::{Host, formatted, fresh, pattern};
+use proptest::prelude::*;
 use std::time::Instant;
 use xv6::{FormatOptions, Xv6};
 
@@ -265,4 +266,71 @@ fn an_unknown_mount_option_is_refused() {
         Xv6::mount(formatted(512), &options).err(),
         Some(Errno::EINVAL)
     );
+}
+
+/// One step of the allocator's property test: which file, what it asks for.
+#[derive(Clone, Debug)]
+enum Step {
+    Take { file: usize, at: u64, blocks: u64 },
+    Cut { file: usize, blocks: u64 },
+    Sync,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sizes = prop_oneof![6 => 1..8u64, 3 => 8..60u64, 1 => 60..400u64];
+    prop_oneof![
+        6 => (0..5usize, 0..800u64, sizes)
+            .prop_map(|(file, at, blocks)| Step::Take { file, at, blocks }),
+        3 => (0..5usize, 0..500u64).prop_map(|(file, blocks)| Step::Cut { file, blocks }),
+        1 => Just(Step::Sync),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn space_is_counted_exactly_and_refused_only_where_none_is_left(
+        steps in proptest::collection::vec(step(), 1..150),
+    ) {
+        let host = fresh(400);
+        let files: Vec<_> = (0..5).map(|n| host.create(&format!("f{n}")).expect("create")).collect();
+        let empty = host.free().0;
+        for step in &steps {
+            let req = host.req();
+            let used = || -> u64 {
+                files.iter().map(|f| host.fs.getattr(f).expect("stat").blocks / 8).sum()
+            };
+            match step {
+                Step::Take { file, at, blocks } => {
+                    let before = (used(), available(&host));
+                    match host.fs.allocate(&req, &files[*file], at * 4096, blocks * 4096) {
+                        Ok(got) if got.new => {
+                            prop_assert_eq!(got.offset, at * 4096);
+                            let blocks = got.len / 4096;
+                            // Extent blocks come on top.
+                            prop_assert!(used() >= before.0 + blocks);
+                            prop_assert!(used() <= before.0 + blocks + 2);
+                        }
+                        Ok(_) => prop_assert_eq!(used(), before.0),
+                        Err(error) => {
+                            prop_assert_eq!(error, Errno::ENOSPC);
+                            // An extent block may have been the straw.
+                            prop_assert!(before.1 <= 2, "{} available", before.1);
+                            prop_assert_eq!(used(), before.0);
+                        }
+                    }
+                }
+                Step::Cut { file, blocks } => {
+                    let mut set = SetAttr::empty();
+                    (set.mask, set.size) = (SetAttrMask::SIZE, blocks * 4096);
+                    let cut = host::repeat(|| host.fs.setattr(&req, &files[*file], &set));
+                    prop_assert_eq!(cut, Ok(()));
+                }
+                Step::Sync => host.fs.sync(&req).expect("sync"),
+            }
+            prop_assert_eq!(host.free().0, empty - used());
+        }
+        drop(files);
+        host.unmount();
+    }
 }
