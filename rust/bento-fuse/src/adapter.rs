@@ -1,260 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The wiring to fuser: the only file that names its types.
+//! The wiring to fuser: this folder is the only place that names its types.
 //!
 //! The kernel checks permissions (`default_permissions`) and applies the umask, strips set-id
 //! bits when a file is written or changes hands, and sends `forget` when it drops an inode. It
 //! may keep names and attributes for [`TTL`] and file data for as long as it likes, because no
 //! change reaches the image but through it.
 
-use crate::{Host, HostDevice, Make, system_time, timespec};
+mod convert;
+mod session;
+
+pub use session::{Mounted, Settings, serve};
+
+use crate::{Host, HostDevice, Make};
 use bento::mapped::SeekTo;
 use bento::prelude::*;
+use convert::{bento_ino, bento_request, file_attr, file_type, fuse_errno, new_time};
 use core::time::Duration;
 use fuser::{
-    BsdFileFlags, Config, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
-    INodeNo, InitFlags, KernelConfig, LockOwner, MountOption, OpenFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs,
-    ReplyWrite, ReplyXattr, SessionACL, TimeOrNow, WriteFlags,
+    BsdFileFlags, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
+    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, TimeOrNow,
+    WriteFlags,
 };
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 /// How long the kernel may use names and attributes without asking.
 const TTL: Duration = Duration::from_secs(1);
-/// How often everything is made durable: the most that a crash may lose.
-const SYNC_PERIOD: Duration = Duration::from_secs(5);
-/// The most threads that serve requests at the same time.
-const MAX_THREADS: usize = 8;
 /// What we switch on where the kernel offers it. Not `FUSE_WRITEBACK_CACHE`: see the crate's page.
 const WANTED: InitFlags = InitFlags::FUSE_PARALLEL_DIROPS.union(InitFlags::FUSE_CACHE_SYMLINKS);
-
-/// How to mount.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What `mount` shows as the source.
-    pub source: String,
-    /// What `mount` shows behind `fuse.` as the type.
-    pub subtype: String,
-    /// Mount read-only.
-    pub read_only: bool,
-    /// Users other than the one who mounts may use the file system.
-    pub allow_other: bool,
-    /// Options for the VFS: `nodev`, `noexec` and so on.
-    pub flags: Vec<String>,
-}
-
-/// A running mount. Dropping it unmounts.
-#[derive(Debug)]
-pub struct Mounted {
-    session: fuser::BackgroundSession,
-    syncer: Syncer,
-    result: Arc<Mutex<Option<Result>>>,
-}
 
 struct Adapter<F: FileSystem<Device: HostDevice>> {
     host: Arc<Host<F>>,
     result: Arc<Mutex<Option<Result>>>,
-}
-
-#[derive(Debug)]
-struct Syncer {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-/// Mounts `host` on the directory `at` and serves it in threads of its own.
-///
-/// # Errors
-/// No `/dev/fuse`, no right to mount, `at` is no directory. The host is then unmounted.
-pub fn serve<F>(host: Host<F>, at: &Path, settings: &Settings) -> io::Result<Mounted>
-where
-    F: FileSystem<Device: HostDevice>,
-{
-    const { assert!(F::ROOT.0 == 1, "the root of a FUSE mount is always inode 1") };
-    let host = Arc::new(host);
-    let result = Arc::new(Mutex::new(None));
-    let adapter = Adapter {
-        host: Arc::clone(&host),
-        result: Arc::clone(&result),
-    };
-    let session = fuser::Session::new(adapter, at, &settings.config())?.spawn()?;
-    Ok(Mounted {
-        session,
-        syncer: Syncer::start(host)?,
-        result,
-    })
-}
-
-impl Mounted {
-    /// Waits until somebody unmounts, and for the last write to the image.
-    ///
-    /// # Errors
-    /// Those of FUSE and of the last sync.
-    pub fn wait(self) -> io::Result<()> {
-        let served = self.session.join();
-        self.syncer.stop();
-        served?;
-        let result = self
-            .result
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let last = result.unwrap_or(Err(Errno::EIO));
-        last.map_err(|error| io::Error::from_raw_os_error(error.raw()))
-    }
-
-    /// Unmounts, and waits as [`Mounted::wait`] does.
-    ///
-    /// # Errors
-    /// As [`Mounted::wait`]; also where the mount is busy.
-    pub fn unmount(self) -> io::Result<()> {
-        let served = self.session.umount_and_join();
-        self.syncer.stop();
-        served?;
-        let result = self
-            .result
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let last = result.unwrap_or(Err(Errno::EIO));
-        last.map_err(|error| io::Error::from_raw_os_error(error.raw()))
-    }
-}
-
-impl Syncer {
-    fn start<F: FileSystem<Device: HostDevice>>(host: Arc<Host<F>>) -> io::Result<Self> {
-        let (stop, stopped) = channel();
-        let thread = std::thread::Builder::new()
-            .name("sync".into())
-            .spawn(move || {
-                while stopped.recv_timeout(SYNC_PERIOD) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = host.sync() {
-                        log::error!("the periodic commit failed: {error}");
-                    }
-                }
-            })?;
-        Ok(Self { stop, thread })
-    }
-
-    fn stop(self) {
-        drop(self.stop);
-        if self.thread.join().is_err() {
-            log::error!("the periodic commit panicked");
-        }
-    }
-}
-
-impl Settings {
-    fn config(&self) -> Config {
-        let mut options = vec![
-            MountOption::FSName(self.source.clone()),
-            MountOption::CUSTOM(format!("subtype={}", self.subtype)),
-            MountOption::DefaultPermissions,
-        ];
-        options.extend(self.read_only.then_some(MountOption::RO));
-        options.extend(self.flags.iter().map(|flag| vfs_flag(flag)));
-        let mut config = Config::default();
-        config.mount_options = options;
-        config.acl = if self.allow_other {
-            SessionACL::All
-        } else {
-            SessionACL::Owner
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        config.n_threads = Some(cores.clamp(2, MAX_THREADS));
-        config.clone_fd = true;
-        config
-    }
-}
-
-fn vfs_flag(flag: &str) -> MountOption {
-    match flag {
-        "dev" => MountOption::Dev,
-        "nodev" => MountOption::NoDev,
-        "suid" => MountOption::Suid,
-        "nosuid" => MountOption::NoSuid,
-        "exec" => MountOption::Exec,
-        "noexec" => MountOption::NoExec,
-        "sync" => MountOption::Sync,
-        "dirsync" => MountOption::DirSync,
-        other => MountOption::CUSTOM(other.into()),
-    }
-}
-
-fn fuse_errno(error: Errno) -> fuser::Errno {
-    fuser::Errno::from_i32(error.raw())
-}
-
-const fn bento_ino(ino: INodeNo) -> InodeNo {
-    InodeNo(ino.0)
-}
-
-fn bento_request(req: &fuser::Request) -> Request {
-    let (uid, gid, pid) = (req.uid(), req.gid(), req.pid());
-    Request {
-        uid,
-        gid,
-        pid,
-        now: timespec(SystemTime::now()),
-    }
-}
-
-const fn file_type(kind: FileKind) -> FileType {
-    match kind {
-        FileKind::Fifo => FileType::NamedPipe,
-        FileKind::CharDevice => FileType::CharDevice,
-        FileKind::Directory => FileType::Directory,
-        FileKind::BlockDevice => FileType::BlockDevice,
-        FileKind::Regular => FileType::RegularFile,
-        FileKind::Symlink => FileType::Symlink,
-        FileKind::Socket => FileType::Socket,
-    }
-}
-
-/// `EUCLEAN` where the mode names no kind of inode.
-fn file_attr(attr: &Attr) -> Result<FileAttr> {
-    Ok(FileAttr {
-        ino: INodeNo(attr.ino.0),
-        size: attr.size,
-        blocks: attr.blocks,
-        atime: system_time(attr.atime),
-        mtime: system_time(attr.mtime),
-        ctime: system_time(attr.ctime),
-        crtime: system_time(attr.btime),
-        kind: file_type(attr.kind().ok_or(Errno::EUCLEAN)?),
-        perm: u16::try_from(attr.mode & 0o7777).unwrap_or_default(),
-        nlink: attr.nlink,
-        uid: attr.uid,
-        gid: attr.gid,
-        rdev: attr.rdev,
-        blksize: 4096,
-        flags: 0,
-    })
-}
-
-fn new_time(time: TimeOrNow, now: Timespec) -> Timespec {
-    match time {
-        TimeOrNow::Now => now,
-        TimeOrNow::SpecificTime(time) => repaired(timespec(time)),
-    }
-}
-
-/// fuser 0.18.0 reads a time before 1970 as `-(seconds + nanoseconds)`, but the kernel means
-/// `-seconds + nanoseconds`.
-fn repaired(time: Timespec) -> Timespec {
-    match time {
-        Timespec { sec, nsec: 1.. } if sec < 0 => Timespec {
-            sec: sec + 1,
-            nsec: 1_000_000_000 - time.nsec,
-        },
-        time => time,
-    }
 }
 
 /// Answers with an error, or with what the arm of a success says.

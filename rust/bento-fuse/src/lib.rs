@@ -11,9 +11,9 @@
 //! | `cache` | its cache of metadata blocks with shared handles |
 //! | `failure` | containment of panics: [`Failure`] |
 //! | `inode` | the inodes in memory: lookup counts, one node per number, unlinked files |
-//! | `host` | [`Host`]: every operation in the terms of `bento`; works without a mount, too |
+//! | `host` | [`Host`]: every operation in the terms of `bento`; works without a mount, too; `names`, `data` |
 //! | `probe` | whether FUSE can be used here: [`unusable`] |
-//! | `adapter` | the wiring to fuser, and the only file that names its types |
+//! | `adapter` | the wiring to fuser, and the only place that names its types |
 //!
 //! Differences from the kernel host: `atime` is never updated (FUSE leaves that to the server,
 //! and every read would become a write); there is no write-back cache in the kernel

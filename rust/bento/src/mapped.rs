@@ -7,7 +7,7 @@
 //! unwritten, data goes to the device, and only then `commit` makes it visible. So both builds
 //! run the same file-system code and share one image.
 //!
-//! There is no cache here: when [`write`] returns, the size that `getattr` reports is the size in
+//! There is no cache here: when [`write()`] returns, the size that `getattr` reports is the size in
 //! use. The caller holds the inode shared for [`read`] and [`seek`], else exclusively.
 
 use crate::{
