@@ -117,6 +117,7 @@ struct bento_inst {
 	 * every service of this instance and every new leaf call answers -EIO.
 	 */
 	u32 failed;
+	bool rdonly;			/* was mounted with BENTO_MOUNT_RDONLY */
 	u32 number;			/* counts the instances of the mount, from 1 */
 	u64 root;			/* inode number */
 	u64 max_file_size;		/* bytes */
@@ -352,6 +353,8 @@ extern const struct super_operations bento_super_ops;
 /* Upgrades one mount to @build. The caller holds a reference on the super block (s_active)
  * and on the build. */
 int bento_upgrade(struct bento_mount *bm, struct bento_build *build);
+/* For a remount from read-only to writable. */
+int bento_reopen_for_writing(struct bento_mount *bm);
 /* Upgrades by name; for sysfs. */
 int bento_upgrade_by_name(struct bento_mount *bm, const char *name);
 bool bento_mount_get(struct bento_mount *bm);

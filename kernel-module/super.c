@@ -80,6 +80,7 @@ int bento_inst_mount(struct bento_inst *inst, u32 flags)
 	struct bento_call call;
 	int err;
 
+	inst->rdonly = flags & BENTO_MOUNT_RDONLY;
 	bento_enter_inst(&call, BENTO_OP_MOUNT, inst);
 	err = inst->ops->mount(&call.cx, &in, &out);
 	err = bento_leave(&call, err);
@@ -507,13 +508,26 @@ static int bento_reconfigure(struct fs_context *fc)
 	struct super_block *sb = fc->root->d_sb;
 	struct bento_mount *bm = BENTO_M(sb);
 	struct bento_fc *ctx = fc->fs_private;
-	bool rdonly = fc->sb_flags & SB_RDONLY;
+	unsigned int flags = fc->sb_flags_mask & SB_RDONLY ? fc->sb_flags : sb->s_flags;
+	bool rdonly = flags & SB_RDONLY;
 	int err;
 
 	err = bento_check_remount_options(fc, bm);
 	if (err)
 		return err;
 	sync_filesystem(sb);
+	if (!rdonly && sb_rdonly(sb)) {
+		if (sb->s_bdev && bdev_read_only(sb->s_bdev)) {
+			errorf(fc, "%s: the device is read-only", bm->id);
+			return -EROFS;
+		}
+		err = bento_reopen_for_writing(bm);
+		if (err) {
+			errorf(fc, "%s: %s cannot be made writable (error %d)", bm->id,
+			       bm->type->name, err);
+			return err;
+		}
+	}
 	mutex_lock(&bm->upgrade_mutex);
 	if (ctx->panic_given)
 		bm->oops_on_panic = ctx->oops_on_panic;
@@ -522,9 +536,6 @@ static int bento_reconfigure(struct fs_context *fc)
 	if (rdonly) {
 		cancel_delayed_work_sync(&bm->commit_work);
 		err = bento_failed(bm) ? 0 : bento_leaf_sync(bm);
-	} else if (sb->s_bdev && bdev_read_only(sb->s_bdev)) {
-		errorf(fc, "%s: the device is read-only", bm->id);
-		err = -EROFS;
 	} else {
 		queue_delayed_work(bento_wq, &bm->commit_work, BENTO_COMMIT_INTERVAL);
 	}

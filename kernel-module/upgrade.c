@@ -109,14 +109,15 @@ static int bento_leaf_export(struct bento_inst *inst, struct bento_state *state)
 	return bento_leave(&call, inst->ops->export_state(&call.cx, inst->fs, state));
 }
 
-static int bento_leaf_import(struct bento_inst *inst, u32 schema, const struct bento_state *state)
+static int bento_leaf_import(struct bento_inst *inst, u32 schema, const struct bento_state *state,
+			     u32 flags)
 {
 	struct bento_mount *bm = inst->bm;
 	struct bento_mount_in in = {
 		.dev = &inst->dev,
 		.options = (const u8 *)bm->options,
 		.options_len = strlen(bm->options),
-		.flags = sb_rdonly(bm->sb) ? BENTO_MOUNT_RDONLY : 0,
+		.flags = flags,
 		.state = state->data,
 		.state_len = state->len,
 		.schema = schema,
@@ -125,6 +126,7 @@ static int bento_leaf_import(struct bento_inst *inst, u32 schema, const struct b
 	struct bento_call call;
 	int err;
 
+	inst->rdonly = flags & BENTO_MOUNT_RDONLY;
 	bento_enter_inst(&call, BENTO_OP_IMPORT, inst);
 	err = inst->ops->import_state(&call.cx, &in, &out);
 	err = bento_leave(&call, err);
@@ -247,7 +249,8 @@ static void bento_walk_end(struct bento_walk *walk)
 }
 
 /* With the gate closed. After a failure the mount stays FAILED, with an empty instance. */
-static int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_walk *walk)
+static int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_walk *walk,
+			u32 flags)
 {
 	struct bento_mount *bm = old->bm;
 	int err;
@@ -255,8 +258,7 @@ static int bento_repair(struct bento_inst *old, struct bento_inst *new, struct b
 	bento_inst_destroy(old);
 	/* It may have left half an operation in cached blocks: only the device is trusted. */
 	bento_forget_blocks(bm->sb);
-	err = bento_inst_mount(new, BENTO_MOUNT_REPAIR |
-			       (sb_rdonly(bm->sb) ? BENTO_MOUNT_RDONLY : 0));
+	err = bento_inst_mount(new, BENTO_MOUNT_REPAIR | flags);
 	if (err)
 		return err;
 	if (new->root != old->root) {
@@ -277,7 +279,9 @@ struct bento_upgrade {
 	struct bento_state state;
 	struct bento_stamps st;
 	struct bento_walk walk;
+	u32 flags;			/* BENTO_MOUNT_RDONLY */
 	bool repair;
+	bool reopen;			/* the same build, now for writing */
 	const char *step;		/* for the message after an error */
 };
 
@@ -329,10 +333,10 @@ static int bento_upgrade_transfer(struct bento_upgrade *up)
 		up->repair = true;
 		up->step = "repair";
 		up->st.exported = ktime_get_ns();
-		err = bento_repair(old, up->new, &up->walk);
+		err = bento_repair(old, up->new, &up->walk, up->flags);
 	} else if (!err) {
 		up->step = "import";
-		err = bento_leaf_import(up->new, old->ops->schema, &up->state);
+		err = bento_leaf_import(up->new, old->ops->schema, &up->state, up->flags);
 		if (!err && up->new->root != old->root)
 			err = -EUCLEAN;
 	}
@@ -370,6 +374,8 @@ static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrad
 {
 	const struct bento_stamps *st = &up->st;
 
+	if (up->reopen)
+		return;
 	bm->stamps = up->st;
 	bm->pause_ns = up->st.woken - up->st.kill;
 	bm->last_error[0] = '\0';
@@ -429,9 +435,29 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
 	return err;
 }
 
+/*
+ * An instance that was mounted read-only may rely on it. Before the mount becomes writable it
+ * is replaced by one of the same build that knows. The caller keeps the mount in place.
+ */
+int bento_reopen_for_writing(struct bento_mount *bm)
+{
+	struct bento_upgrade up = { .reopen = true };
+	int err = 0;
+
+	INIT_LIST_HEAD(&up.walk.inodes);
+	mutex_lock(&bm->upgrade_mutex);
+	if (bento_failed(bm))
+		err = -EIO;
+	else if (bm->inst->rdonly)
+		err = bento_upgrade_unfrozen(bm, bm->inst->build, &up);
+	mutex_unlock(&bm->upgrade_mutex);
+	bento_walk_end(&up.walk);
+	return err;
+}
+
 int bento_upgrade(struct bento_mount *bm, struct bento_build *build)
 {
-	struct bento_upgrade up = {};
+	struct bento_upgrade up = { .flags = sb_rdonly(bm->sb) ? BENTO_MOUNT_RDONLY : 0 };
 	int err;
 
 	INIT_LIST_HEAD(&up.walk.inodes);
