@@ -2,6 +2,7 @@
 //! Whether FUSE can be used here.
 
 use std::fs::{OpenOptions, read_to_string};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The bit of `CAP_SYS_ADMIN` in a set of capabilities (`capabilities(7)`).
@@ -12,9 +13,11 @@ const CAP_SYS_ADMIN: u32 = 21;
 pub fn unusable() -> Option<String> {
     let opened = OpenOptions::new().read(true).write(true).open("/dev/fuse");
     if let Err(error) = opened {
-        return Some(format!(
-            "/dev/fuse cannot be opened ({error}); try `modprobe fuse`"
-        ));
+        let advice = match error.kind() {
+            ErrorKind::NotFound => "try `modprobe fuse`",
+            _ => "be root, or give this user the right to open it",
+        };
+        return Some(format!("/dev/fuse cannot be opened ({error}); {advice}"));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let helper = |dir: &Path| dir.join("fusermount3").exists() || dir.join("fusermount").exists();

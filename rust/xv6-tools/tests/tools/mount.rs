@@ -213,8 +213,8 @@ fn a_full_file_system_says_enospc_and_loses_nothing() {
 }
 
 #[test]
-fn holes_truncate_seek_and_mmap_agree() {
-    if !in_mount_test("mount::holes_truncate_seek_and_mmap_agree") {
+fn holes_truncate_and_seek_agree() {
+    if !in_mount_test("mount::holes_truncate_and_seek_agree") {
         return;
     }
     let dir = TempDir::new();
