@@ -306,3 +306,58 @@ pub(crate) fn metadata_block(
         Found::Run(run) => Ok(BlockNo(run.part(at, run.end()).block)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FileBlock, Mapping};
+    use crate::layout::RawExtent;
+    use crate::superblock::Geometry;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn runs_survive_a_round_trip_and_stay_inside(
+            first in prop_oneof![0u32..100, any::<u32>()],
+            len in prop_oneof![0u32..1000, (1u32 << 31)..(1 << 31) + 1000, any::<u32>()],
+            block in 0u64..1100,
+        ) {
+            let geometry = Geometry::new(1024, 64, 64).expect("it fits");
+            let raw = RawExtent {
+                first: first.into(),
+                len: len.into(),
+                block: block.into(),
+            };
+            if let Ok(run) = Mapping::parse(&raw, &geometry) {
+                prop_assert_eq!(run.raw(), raw);
+                prop_assert!(run.end() <= FileBlock::MAX && run.end() > run.first);
+                let data = geometry.data();
+                prop_assert!(data.contains(&run.block) && run.block_end() <= data.end);
+            }
+        }
+
+        #[test]
+        fn parts_join_to_the_whole(first in 0u32..1000, len in 2u32..900, cut in 1u32..900) {
+            prop_assume!(cut < len);
+            let run = Mapping { first: FileBlock(first), len, block: 100, unwritten: true };
+            let middle = FileBlock(first + cut);
+            let (a, b) = (run.part(run.first, middle), run.part(middle, run.end()));
+            prop_assert!(a.joins(&b) && !b.joins(&a));
+            let written = Mapping { unwritten: false, ..b };
+            prop_assert!(!a.joins(&written));
+            prop_assert_eq!((a.len + b.len, a.block, b.block_end()), (len, 100, run.block_end()));
+        }
+    }
+
+    #[test]
+    fn bytes_and_blocks_agree_at_the_edges() {
+        assert_eq!(FileBlock::of_byte(4095), Some(FileBlock(0)));
+        assert_eq!(
+            FileBlock::of_byte((1 << 43) - 1),
+            Some(FileBlock((1 << 31) - 1))
+        );
+        assert_eq!(FileBlock::of_byte(1 << 43), None);
+        assert_eq!(FileBlock::behind_byte(0), FileBlock(0));
+        assert_eq!(FileBlock::behind_byte(1), FileBlock(1));
+        assert_eq!(FileBlock::behind_byte(u64::MAX), FileBlock::MAX);
+    }
+}

@@ -366,3 +366,85 @@ impl Node {
         Ok(self.read()?.inode)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Area, Ino, Inode};
+    use crate::layout::RawInode;
+    use crate::superblock::Geometry;
+    use alloc::vec::Vec;
+    use bento::{FileKind, Timespec};
+    use proptest::prelude::*;
+    use zerocopy::FromBytes;
+
+    fn geometry() -> Geometry {
+        Geometry::new(1024, 64, 64).expect("it fits")
+    }
+
+    fn example(kind: FileKind, size: u64) -> Inode {
+        let time = Timespec {
+            sec: -5,
+            nsec: 999_999_999,
+        };
+        Inode {
+            ino: Ino(9),
+            kind,
+            permissions: 0o7777,
+            uid: u32::MAX,
+            gid: 1,
+            nlink: 2,
+            size,
+            blocks: 0,
+            atime: time,
+            mtime: time,
+            ctime: time,
+            btime: time,
+            generation: 3,
+            cut: kind == FileKind::Regular,
+            rdev: 0,
+            parent: u32::from(kind == FileKind::Directory),
+            area: Area::EMPTY,
+        }
+    }
+
+    #[test]
+    fn inodes_of_every_kind_survive_a_round_trip() {
+        let kinds = [
+            (FileKind::Regular, 1 << 43),
+            (FileKind::Directory, 8192),
+            (FileKind::Fifo, 0),
+            (FileKind::Socket, 0),
+            (FileKind::CharDevice, 0),
+            (FileKind::BlockDevice, 0),
+        ];
+        for (kind, size) in kinds {
+            let inode = example(kind, size);
+            assert_eq!(
+                Inode::parse(Ino(9), &inode.raw(), &geometry()),
+                Ok(Some(inode))
+            );
+        }
+        let mut link = example(FileKind::Symlink, 128);
+        link.area.bytes = [b'x'; 128];
+        assert_eq!(
+            Inode::parse(Ino(9), &link.raw(), &geometry()),
+            Ok(Some(link))
+        );
+        let free = Inode::free_slot(7);
+        assert_eq!(Inode::parse(Ino(9), &free, &geometry()), Ok(None));
+    }
+
+    proptest! {
+        /// What is accepted is understood completely: writing it gives the same bytes.
+        #[test]
+        fn no_accepted_byte_is_ignored(at in 0usize..256, value: u8, size in 0u64..1 << 43) {
+            let raw = example(FileKind::Regular, size).raw();
+            let mut bytes: Vec<u8> = zerocopy::IntoBytes::as_bytes(&raw).to_vec();
+            bytes[at] = value;
+            let raw = RawInode::read_from_bytes(&bytes).expect("256 bytes");
+            if let Ok(Some(inode)) = Inode::parse(Ino(9), &raw, &geometry()) {
+                prop_assert_eq!(inode.raw(), raw);
+            }
+        }
+    }
+}

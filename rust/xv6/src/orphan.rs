@@ -11,6 +11,7 @@ use crate::layout::BITS_PER_BLOCK;
 use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::{ReadBlock, Volume};
+use alloc::vec::Vec;
 use bento::{BlockDevice, BlockNo, Errno, Result};
 
 /// Where the bit of an inode lies: block, and bit in it.
@@ -32,14 +33,27 @@ pub(crate) fn recover<D: BlockDevice>(volume: &Volume<D>, keep_unlinked: bool) -
     let mut number = 0;
     while let Some(ino) = next(volume, number)? {
         number = ino.0 + 1;
-        let (block, _) = place(volume.geometry(), ino);
-        let inode = Inode::load(volume, ino)?.filter(Inode::is_orphan);
-        let inode = inode.ok_or_else(|| CorruptKind::OrphanMismatch.at(block))?;
-        if inode.nlink > 0 || !keep_unlinked {
-            finish(volume, inode)?;
-        }
+        finish(volume, ino, keep_unlinked)?;
     }
     Ok(())
+}
+
+/// All orphans. A read-only mount leaves them alone; where it becomes writable they are finished
+/// later, but no others: by then, inodes without a name can be in use.
+pub(crate) fn list<D: BlockDevice>(volume: &Volume<D>) -> Result<Vec<Ino>> {
+    let mut all = Vec::new();
+    while let Some(ino) = next(volume, all.last().map_or(0, |ino: &Ino| ino.0 + 1))? {
+        all.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        all.push(ino);
+    }
+    Ok(all)
+}
+
+/// Finishes the orphans that a read-only mount had to leave alone.
+pub(crate) fn finish_left<D: BlockDevice>(volume: &Volume<D>) -> Result {
+    let left = core::mem::take(&mut *volume.orphans_left.lock()?);
+    left.into_iter()
+        .try_for_each(|ino| finish(volume, ino, false))
 }
 
 /// The first orphan whose number is at least `from`.
@@ -61,8 +75,14 @@ fn next<D: BlockDevice>(volume: &Volume<D>, from: u32) -> Result<Option<Ino>> {
     Ok(None)
 }
 
-fn finish<D: BlockDevice>(volume: &Volume<D>, inode: Inode) -> Result {
-    log::info!("inode {}: finishing what was interrupted", inode.ino);
+fn finish<D: BlockDevice>(volume: &Volume<D>, ino: Ino, keep_unlinked: bool) -> Result {
+    let (block, _) = place(volume.geometry(), ino);
+    let inode = Inode::load(volume, ino)?.filter(Inode::is_orphan);
+    let inode = inode.ok_or_else(|| CorruptKind::OrphanMismatch.at(block))?;
+    if inode.nlink == 0 && keep_unlinked {
+        return Ok(());
+    }
+    log::info!("inode {ino}: finishing what was interrupted");
     let node = Node::new(inode);
     loop {
         let step = if inode.nlink == 0 {

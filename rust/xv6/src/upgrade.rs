@@ -6,6 +6,7 @@
 //! the pause does not grow with the device. Everything else is on the disk.
 
 use crate::Xv6;
+use crate::orphan;
 use crate::space::{Counts, Space};
 use crate::superblock::Super;
 use crate::vfs::check_options;
@@ -22,6 +23,8 @@ const TAG_JOURNAL: u32 = 1;
 const TAG_BLOCKS: u32 = 2;
 /// The same of the bitmap of inodes.
 const TAG_INODES: u32 = 3;
+/// Empty; there where the exporting instance could not write.
+const TAG_READ_ONLY: u32 = 4;
 
 impl<D: BlockDevice> Upgrade for Xv6<D> {
     const SCHEMA: RangeInclusive<u32> = 1..=1;
@@ -30,11 +33,15 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
         if self.volume.read_only {
             return Ok(());
         }
+        orphan::finish_left(&self.volume)?;
         self.volume.journal.commit()
     }
 
     fn export(&self, out: &mut StateWriter) -> Result {
         self.volume.journal.export(out, TAG_JOURNAL)?;
+        if self.volume.read_only {
+            out.record(TAG_READ_ONLY, &[])?;
+        }
         let space = self.volume.space.lock()?;
         out.record(TAG_BLOCKS, &encode(&space.blocks)?)?;
         out.record(TAG_INODES, &encode(&space.inodes)?)
@@ -53,6 +60,9 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
         }
         let volume = resume(dev, options.read_only, state)?;
         volume.check_root()?;
+        if state.find(TAG_READ_ONLY).is_some() {
+            *volume.orphans_left.lock()? = orphan::list(&volume)?;
+        }
         Ok(Self { volume })
     }
 }

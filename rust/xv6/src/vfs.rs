@@ -192,6 +192,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         if self.volume.read_only {
             return Ok(());
         }
+        orphan::finish_left(&self.volume)?;
         self.volume.journal.commit()
     }
 }

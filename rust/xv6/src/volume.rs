@@ -9,6 +9,7 @@ use crate::space::Space;
 use crate::superblock::{Geometry, Super};
 use crate::txn::Txn;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use bento::sync::Mutex;
 use bento::{BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, StatFs};
 use journal::Journal;
@@ -30,6 +31,8 @@ pub(crate) struct Volume<D: BlockDevice> {
     pub(crate) journal: Journal<D>,
     pub(crate) space: Mutex<Space>,
     pub(crate) read_only: bool,
+    /// What the next `sync` is to finish; see [`crate::orphan::list`].
+    pub(crate) orphans_left: Mutex<Vec<Ino>>,
 }
 
 impl<D: BlockDevice> ReadBlock for Volume<D> {
@@ -72,6 +75,7 @@ impl<D: BlockDevice> Volume<D> {
             journal,
             space: Mutex::new(space),
             read_only,
+            orphans_left: Mutex::new(Vec::new()),
         }))
     }
 

@@ -170,6 +170,31 @@ fn an_upgrade_carries_open_files_without_a_name_and_exact_counts() {
 }
 
 #[test]
+fn a_read_only_mount_that_becomes_writable_finishes_orphans_but_not_those_in_use() {
+    let (disk, _, before) = with_open_orphan();
+    xv6::check::replay(disk.clone()).expect("replay");
+    let options = MountOptions {
+        read_only: true,
+        ..PLAIN
+    };
+    let reader = Xv6::mount(disk.clone(), &options).expect("mount");
+    let mut out = StateWriter::new();
+    reader.export(&mut out).expect("export");
+    let state = StateReader::new(out.as_bytes()).expect("well-formed");
+    let writer = Xv6::import(disk.clone(), &PLAIN, 1, &state).expect("import");
+    let host = Host::around(writer, disk);
+    assert!(host.free().0 < before.0);
+    host.create("f").expect("create");
+    host.write("f", 0, &pattern(9000, 1)).expect("write");
+    let open = host.unlink("f").expect("unlink");
+    host.fs.sync(&host.req()).expect("sync");
+    assert_eq!(host.read_node(&open), Ok(pattern(9000, 1)));
+    host.close(open).expect("close");
+    assert_eq!(host.free(), before);
+    host.unmount();
+}
+
+#[test]
 fn a_damaged_state_is_refused_and_the_old_instance_goes_on() {
     let host = fresh(512);
     host.create("f").expect("create");
