@@ -104,7 +104,7 @@ pub fn crashes<T: Target>(workload: &Workload, setting: &Setting) -> Result<Trie
 
 /// The medium after the setup, which must be clean.
 fn prepare<T: Target>(workload: &Workload, setting: &Setting) -> Result<(Image, Oracle), String> {
-    let disk = MemDisk::new(setting.blocks);
+    let disk = MemDisk::from_image(Image::used(setting.blocks), Caching::Short);
     T::format(&disk);
     let disk = MemDisk::from_image(disk.image(), setting.caching);
     let mut host = mount::<T, _>(disk.clone(), setting)?;

@@ -26,6 +26,16 @@ impl Image {
         }
     }
 
+    /// A medium of `blocks` blocks, full of what somebody else has left there: a file system that
+    /// shows a block that was never written gives itself away.
+    #[must_use]
+    pub fn used(blocks: usize) -> Self {
+        let left_over: Arc<[u8]> = Arc::from([0xa4; BLOCK_SIZE]);
+        Self {
+            blocks: vec![left_over; blocks],
+        }
+    }
+
     /// The size in blocks.
     #[must_use]
     pub fn blocks(&self) -> u64 {
