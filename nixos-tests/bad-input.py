@@ -38,7 +38,7 @@ with subtest("mkfs refuses a mounted disk"):
     unmount_and_check()
 
 with subtest("a disk that was cut off"):
-    machine.succeed(f"dd if={DISK} of={SMALL} bs=1M count=16 conv=fsync status=none")
+    machine.succeed(f"dd if={DISK} of={SMALL} bs=1M count=8 conv=fsync status=none")
     refused(SMALL)
     machine.fail(f"fsck.xv6 -n {SMALL}")
 
@@ -78,10 +78,11 @@ machine.succeed(
 machine.succeed(
     f"""cat > /run/damage <<'EOF'
 mounted=0
+dd if={PRISTINE} of={SMALL} bs=1M conv=fsync status=none
 for at in "$@"; do
   for byte in '\\xff' '\\x00' '\\x5a'; do
-    dd if={PRISTINE} of={SMALL} bs=1M status=none
     printf "$byte$byte$byte$byte" | dd of={SMALL} bs=1 seek=$at conv=notrunc,fsync status=none
+    timeout 60 fsck.xv6 -n {SMALL} > /dev/null 2>&1 || [ $? -lt 32 ] || exit 7
     if timeout 60 mount -t xv6 {SMALL} {MNT} 2> /dev/null; then
       mounted=$((mounted + 1))
       timeout 60 ls -lR {MNT} > /dev/null 2>&1 || [ $? -lt 124 ] || exit 1
@@ -89,11 +90,13 @@ for at in "$@"; do
       timeout 60 touch {MNT}/new 2> /dev/null || [ $? -lt 124 ] || exit 3
       timeout 60 rm -rf {MNT}/dir/1 2> /dev/null || [ $? -lt 124 ] || exit 4
       timeout 60 umount {MNT} || exit 5
+      dd if={PRISTINE} of={SMALL} bs=1M conv=fsync status=none
     elif [ $(cmp -l {SMALL} {PRISTINE} | wc -l) -gt 4 ]; then
       echo "a refused disk was changed: byte $at"
       exit 6
+    else
+      dd if={PRISTINE} of={SMALL} bs=1 skip=$at seek=$at count=4 conv=notrunc,fsync status=none
     fi
-    timeout 60 fsck.xv6 -n {SMALL} > /dev/null 2>&1 || [ $? -lt 32 ] || exit 7
   done
 done
 echo $mounted
