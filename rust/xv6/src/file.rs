@@ -114,7 +114,6 @@ impl<D: BlockDevice> Volume<D> {
         let mut at = FileBlock::of_byte(offset).unwrap_or(FileBlock::MAX);
         loop {
             let mut change = Change::begin(self, COMMIT_CREDITS)?;
-            change.txn.uses_reserve = true;
             let slot = change.stage(node)?;
             let (txn, inode) = change.parts(slot);
             regular(inode)?;

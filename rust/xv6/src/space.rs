@@ -32,9 +32,11 @@ pub(crate) enum Map {
 pub(crate) enum Purpose {
     /// Contents of a file.
     Data,
-    /// Directories, extent blocks, symbolic links: kept apart from data, so that files stay in
-    /// one piece.
+    /// Directories and symbolic links: kept apart from data, so that files stay in one piece.
     Meta,
+    /// Extent blocks: as `Meta`, and they may come out of the reserve. One change takes at most
+    /// five of them, and then nothing else is given out until there is more space.
+    Tree,
 }
 
 /// The free bits of a bitmap, per block of it.
@@ -174,10 +176,9 @@ impl<D: BlockDevice> Txn<'_, D> {
         purpose: Purpose,
     ) -> Result<Range<u64>> {
         let free = self.free_blocks_now()?;
-        let kept = if self.uses_reserve {
-            0
-        } else {
-            self.geometry().reserve()
+        let kept = match purpose {
+            Purpose::Tree => 0,
+            Purpose::Data | Purpose::Meta => self.geometry().reserve(),
         };
         let available = free.saturating_sub(kept);
         if available == 0 {
@@ -198,7 +199,7 @@ impl<D: BlockDevice> Txn<'_, D> {
         let mut space = self.volume().space.lock()?;
         match purpose {
             Purpose::Data => space.next_data = run.end,
-            Purpose::Meta => space.next_meta = run.end,
+            Purpose::Meta | Purpose::Tree => space.next_meta = run.end,
         }
         Ok(run)
     }
@@ -270,7 +271,7 @@ impl<D: BlockDevice> Txn<'_, D> {
         let space = self.volume().space.lock()?;
         Ok(match purpose {
             Purpose::Data => space.next_data,
-            Purpose::Meta => space.next_meta,
+            Purpose::Meta | Purpose::Tree => space.next_meta,
         })
     }
 

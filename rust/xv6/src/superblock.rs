@@ -151,11 +151,11 @@ impl Geometry {
         len > 0 && start >= data.start && start.checked_add(len).is_some_and(|end| end <= data.end)
     }
 
-    /// Blocks kept back for [`commit`](bento::FileSystem::commit), which must not fail for want of
-    /// an extent block: data that `write(2)` has accepted would be lost.
+    /// Blocks kept back for extent blocks. [`commit`](bento::FileSystem::commit) may need one, and
+    /// must not fail for want of it: data that `write(2)` has accepted would be lost.
     #[must_use]
     pub fn reserve(&self) -> u64 {
-        ((self.blocks - self.data_start) / 64).clamp(4, 2048)
+        ((self.blocks - self.data_start) / 64).clamp(8, 2048)
     }
 }
 

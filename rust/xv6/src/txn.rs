@@ -22,8 +22,6 @@ pub(crate) struct Txn<'f, D: BlockDevice> {
     tx: Tx<'f, D>,
     /// What the counts of free space will change by.
     pub(crate) counts: Vec<CountChange>,
-    /// May take the blocks that are kept back for `commit`.
-    pub(crate) uses_reserve: bool,
 }
 
 impl<D: BlockDevice> ReadBlock for Txn<'_, D> {
@@ -42,7 +40,6 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
             volume,
             tx,
             counts: Vec::new(),
-            uses_reserve: false,
         }
     }
 

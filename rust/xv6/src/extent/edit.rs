@@ -366,7 +366,7 @@ fn new_node<D: BlockDevice>(
     depth: u16,
     entries: &[RawExtent],
 ) -> Result<BlockNo> {
-    let block = BlockNo(txn.take_blocks(None, 1, Purpose::Meta)?.start);
+    let block = BlockNo(txn.take_blocks(None, 1, Purpose::Tree)?.start);
     let head = RawNode {
         magic: layout::NODE_MAGIC,
         checksum: U32::ZERO,
