@@ -136,7 +136,7 @@ fn filling(seed: u64, count: usize) -> Workload {
 #[test]
 fn crashes_of_a_full_disk_are_survived() {
     let setting = Setting {
-        blocks: 90,
+        blocks: 94,
         tight: true,
         limits: Limits::few(),
         ..setting()
