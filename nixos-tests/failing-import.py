@@ -25,9 +25,13 @@ for fault in ("op=import action=eio", "op=import action=panic"):
         expect_rollback()
 
 with subtest("an upgrade gives up while an operation does not end, and the operation ends well"):
-    machine.succeed("echo 500 > /sys/module/bentofs/parameters/drain_ms")
-    arm("op=mkdir action=sleep:8000")
-    background("slow", f"stress op mkdir {MNT}/slow")
+    # An operation that reads: what writes is waited for before the gate closes, without a limit.
+    machine.succeed(
+        "echo 500 > /sys/module/bentofs/parameters/drain_ms",
+        f"mkdir {MNT}/slow; touch {MNT}/slow/file; sync -f {MNT}; echo 3 > /proc/sys/vm/drop_caches",
+    )
+    arm("op=readdir action=sleep:15000")
+    background("slow", f"stress op list {MNT}/slow")
     machine.wait_until_succeeds(f"grep -q idle {inject_file()}", timeout=60)
     code, _ = in_window(f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
     assert code != 0, "the upgrade says that it worked"
