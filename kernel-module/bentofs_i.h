@@ -227,7 +227,7 @@ static inline struct bento_inode *BENTO_I(const struct inode *inode)
 	return container_of(inode, struct bento_inode, vfs_inode);
 }
 
-/* ------------------------------------------------------------------ gate.c */
+/* ------------------------------------------------------- gate.c and node.c */
 
 /* One leaf call, on the stack of the caller. */
 struct bento_call {
@@ -327,7 +327,7 @@ int bento_cx_secret_init(void);
 /* Walks: drop all nodes of an instance (which no call uses any more) and wait for the last. */
 void bento_nodes_drop_all(struct bento_inst *inst);
 
-/* ----------------------------------------------------------------- super.c */
+/* ------------------------------------------------------------- instance.c */
 
 struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *build);
 int bento_inst_mount(struct bento_inst *inst, u32 flags);
@@ -336,9 +336,24 @@ void bento_inst_free(struct bento_inst *inst);
 /* The object only; afterwards inst->fs is 0. */
 void bento_inst_destroy(struct bento_inst *inst);
 int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out *out);
+
+/* --------------------------------------------------- super.c and context.c */
+
+/* What is being mounted or remounted: fc->fs_private. */
+struct bento_fc {
+	struct bento_build *build;	/* with a module reference; only for a new mount */
+	char *options;			/* for the file system: "a,b=c" */
+	bool oops_on_panic;
+	bool panic_given;
+};
+
 int bento_init_fs_context(struct fs_context *fc);
+int bento_fill_super(struct super_block *sb, struct fs_context *fc);
+/* sync() of the file system; waits at the gate. */
+int bento_leaf_sync(struct bento_mount *bm);
 void bento_kill_sb(struct super_block *sb);
-void bento_commit_start(struct bento_mount *bm);
+/* The periodic commit of a writable mount; stops by itself when that is read-only. */
+void bento_commit_schedule(struct bento_mount *bm);
 void bento_forget_blocks(struct super_block *sb);
 extern struct workqueue_struct *bento_wq;	/* WQ_UNBOUND | WQ_MEM_RECLAIM */
 extern const struct super_operations bento_super_ops;
@@ -359,6 +374,23 @@ int bento_reopen_for_writing(struct bento_mount *bm);
 int bento_upgrade_by_name(struct bento_mount *bm, const char *name);
 bool bento_mount_get(struct bento_mount *bm);
 void bento_mount_put(struct bento_mount *bm);
+
+/* ---------------------------------------------------------------- repair.c */
+
+/* The inodes in use during a repair. */
+struct bento_walk {
+	struct list_head inodes;	/* bento_inode.walk_link, each with a reference */
+	unsigned int lost;
+};
+
+/*
+ * With the gate closed: destroys @old, mounts @new and fits the inodes to it. After an error the
+ * mount stays failed, with an empty instance.
+ */
+int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_walk *walk,
+		 u32 flags);
+/* Outside the gate, also after an error. */
+void bento_walk_end(struct bento_walk *walk);
 
 /* ---------------------------------------------- services.c, panic.c, inject.c */
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Super blocks: mounting, remounting and unmounting through the fs_context interface, the
- * super_operations, and the periodic commit.
- */
+/* Super blocks: their setup and end, the super_operations, and the periodic commit. */
 #define pr_fmt(fmt) "bentofs: " fmt
 
 #include <linux/seq_file.h>
@@ -14,100 +11,8 @@
 
 /* A file system that collects changes in memory is told to commit them this often. */
 #define BENTO_COMMIT_INTERVAL	(5 * HZ)
-/* The text of all options that bentofs passes to the file system, in bytes. */
-#define BENTO_OPTIONS_MAX	4096U
 
 struct workqueue_struct *bento_wq;
-
-/* What is being mounted or remounted: fc->fs_private. */
-struct bento_fc {
-	struct bento_build *build;	/* with a module reference; only for a new mount */
-	char *options;			/* for the file system: "a,b=c" */
-	bool oops_on_panic;
-	bool panic_given;
-};
-
-/* --------------------------------------------------------------- instances */
-
-struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *build)
-{
-	struct bento_inst *inst;
-
-	inst = kzalloc(sizeof(*inst), GFP_KERNEL);
-	if (!inst)
-		return NULL;
-	__module_get(build->module);
-	inst->build = build;
-	inst->ops = build->ops;
-	inst->bm = bm;
-	inst->number = ++bm->instances;
-	INIT_LIST_HEAD(&inst->nodes);
-	inst->dev.bm = bm;
-	inst->dev.inst = inst;
-	inst->dev.bdev = bm->sb->s_bdev;
-	if (inst->dev.bdev)
-		inst->dev.blocks = bdev_nr_bytes(inst->dev.bdev) >> BENTO_BLOCK_BITS;
-	return inst;
-}
-
-/* Validates what mount() or import_state() returned in @out, and takes it over. */
-int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out *out)
-{
-	if (!out->fs)
-		return -EIO;
-	inst->fs = out->fs;
-	inst->root = out->root;
-	inst->max_file_size = min_t(u64, out->max_file_size, MAX_LFS_FILESIZE);
-	if (!out->root || !out->max_file_size) {
-		bento_err(inst->bm, "%s returned root inode %llu and largest file %llu",
-			  bento_build_id(inst->build), out->root, out->max_file_size);
-		return -EIO;
-	}
-	return 0;
-}
-
-/* @flags: BENTO_MOUNT_* */
-int bento_inst_mount(struct bento_inst *inst, u32 flags)
-{
-	struct bento_mount *bm = inst->bm;
-	struct bento_mount_in in = {
-		.dev = &inst->dev,
-		.options = (const u8 *)bm->options,
-		.options_len = strlen(bm->options),
-		.flags = flags,
-	};
-	struct bento_mount_out out = {};
-	struct bento_call call;
-	int err;
-
-	inst->rdonly = flags & BENTO_MOUNT_RDONLY;
-	bento_enter_inst(&call, BENTO_OP_MOUNT, inst);
-	err = inst->ops->mount(&call.cx, &in, &out);
-	err = bento_leave(&call, err);
-	if (err)
-		return err < 0 ? err : -EIO;
-	return bento_check_mount_out(inst, &out);
-}
-
-void bento_inst_destroy(struct bento_inst *inst)
-{
-	struct bento_call call;
-
-	bento_nodes_drop_all(inst);
-	if (!inst->fs)
-		return;
-	bento_enter_inst(&call, BENTO_OP_DESTROY, inst);
-	inst->ops->destroy(&call.cx, inst->fs);
-	bento_leave(&call, 0);
-	inst->fs = 0;
-}
-
-void bento_inst_free(struct bento_inst *inst)
-{
-	bento_inst_destroy(inst);
-	bento_build_put(inst->build);
-	kfree_rcu(inst, rcu);
-}
 
 /*
  * Empties the cache of metadata blocks. None of them is dirty, for only explicit writes of
@@ -123,7 +28,7 @@ void bento_forget_blocks(struct super_block *sb)
 
 /* ---------------------------------------------------------- periodic commit */
 
-static int bento_leaf_sync(struct bento_mount *bm)
+int bento_leaf_sync(struct bento_mount *bm)
 {
 	struct bento_call call;
 	int err;
@@ -152,13 +57,12 @@ static void bento_commit_work(struct work_struct *work)
 			bento_err(bm, "periodic commit failed (error %d); newer changes are only in memory",
 				  err);
 	}
-	queue_delayed_work(bento_wq, &bm->commit_work, BENTO_COMMIT_INTERVAL);
+	bento_commit_schedule(bm);
 }
 
-void bento_commit_start(struct bento_mount *bm)
+void bento_commit_schedule(struct bento_mount *bm)
 {
-	if (!sb_rdonly(bm->sb))
-		queue_delayed_work(bento_wq, &bm->commit_work, BENTO_COMMIT_INTERVAL);
+	queue_delayed_work(bento_wq, &bm->commit_work, BENTO_COMMIT_INTERVAL);
 }
 
 /* -------------------------------------------------------- super_operations */
@@ -367,7 +271,7 @@ static int bento_mount_root(struct super_block *sb)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
-static int bento_fill_super(struct super_block *sb, struct fs_context *fc)
+int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 {
 	struct bento_fc *ctx = fc->fs_private;
 	struct bento_mount *bm;
@@ -404,178 +308,7 @@ static int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 	}
 	bento_inject_add(bm);
 	bento_type_add_mount(bm);
-	bento_commit_start(bm);
-	return 0;
-}
-
-/* --------------------------------------------------------------- fs_context */
-
-static struct bento_type *bento_fc_type(const struct fs_context *fc)
-{
-	return container_of(fc->fs_type, struct bento_type, fst);
-}
-
-static int bento_get_tree(struct fs_context *fc)
-{
-	struct bento_type *type = bento_fc_type(fc);
-	struct bento_fc *ctx = fc->fs_private;
-
-	if (!ctx->build)
-		ctx->build = bento_build_get_preferred(type);
-	if (!ctx->build) {
-		errorf(fc, "no module offers the file system %s any more; load one", type->name);
-		return -ENODEV;
-	}
-	return type->device ? get_tree_bdev(fc, bento_fill_super) :
-			      get_tree_nodev(fc, bento_fill_super);
-}
-
-static int bento_add_option(struct fs_context *fc, const char *key, const char *value)
-{
-	struct bento_fc *ctx = fc->fs_private;
-	const char *old = ctx->options ?: "";
-	char *text;
-
-	text = kasprintf(GFP_KERNEL, "%s%s%s%s%s", old, *old ? "," : "", key, value ? "=" : "",
-			 value ?: "");
-	if (!text)
-		return -ENOMEM;
-	if (strlen(text) > BENTO_OPTIONS_MAX) {
-		kfree(text);
-		return invalf(fc, "the mount options exceed %u bytes", BENTO_OPTIONS_MAX);
-	}
-	kfree(ctx->options);
-	ctx->options = text;
-	return 0;
-}
-
-/* Options that bentofs does not know are the business of the file system, which names the
- * ones that it does not know either. */
-static int bento_parse_param(struct fs_context *fc, struct fs_parameter *param)
-{
-	struct bento_fc *ctx = fc->fs_private;
-
-	if (!strcmp(param->key, "source"))
-		return -ENOPARAM;
-	if (param->type != fs_value_is_flag && param->type != fs_value_is_string)
-		return invalf(fc, "option %s: only text values are supported", param->key);
-	if (!strcmp(param->key, "panic") && param->type == fs_value_is_string) {
-		if (strcmp(param->string, "fail") && strcmp(param->string, "oops"))
-			return invalf(fc, "option panic=%s: must be fail or oops", param->string);
-		ctx->oops_on_panic = !strcmp(param->string, "oops");
-		ctx->panic_given = true;
-		return 0;
-	}
-	return bento_add_option(fc, param->key,
-				param->type == fs_value_is_string ? param->string : NULL);
-}
-
-/* Is @word (of length @len) one of the comma-separated words of @options? */
-static bool bento_has_option(const char *options, const char *word, size_t len)
-{
-	while (*options) {
-		size_t n = strcspn(options, ",");
-
-		if (n == len && !memcmp(options, word, n))
-			return true;
-		options += n;
-		if (*options)
-			options++;
-	}
-	return false;
-}
-
-/* mount(8) repeats the options of the mount; a file system cannot change them. */
-static int bento_check_remount_options(struct fs_context *fc, struct bento_mount *bm)
-{
-	struct bento_fc *ctx = fc->fs_private;
-	const char *word = ctx->options;
-
-	while (word && *word) {
-		size_t n = strcspn(word, ",");
-
-		if (!bento_has_option(bm->options, word, n))
-			return invalf(fc, "option %.*s cannot be set by a remount", (int)n, word);
-		word += n;
-		if (*word)
-			word++;
-	}
-	return 0;
-}
-
-static int bento_reconfigure(struct fs_context *fc)
-{
-	struct super_block *sb = fc->root->d_sb;
-	struct bento_mount *bm = BENTO_M(sb);
-	struct bento_fc *ctx = fc->fs_private;
-	unsigned int flags = fc->sb_flags_mask & SB_RDONLY ? fc->sb_flags : sb->s_flags;
-	bool rdonly = flags & SB_RDONLY;
-	int err;
-
-	err = bento_check_remount_options(fc, bm);
-	if (err)
-		return err;
-	sync_filesystem(sb);
-	if (!rdonly && sb_rdonly(sb)) {
-		if (sb->s_bdev && bdev_read_only(sb->s_bdev)) {
-			errorf(fc, "%s: the device is read-only", bm->id);
-			return -EROFS;
-		}
-		err = bento_reopen_for_writing(bm);
-		if (err) {
-			errorf(fc, "%s: %s cannot be made writable (error %d)", bm->id,
-			       bm->type->name, err);
-			return err;
-		}
-	}
-	mutex_lock(&bm->upgrade_mutex);
-	if (ctx->panic_given)
-		bm->oops_on_panic = ctx->oops_on_panic;
-	if (rdonly == sb_rdonly(sb))
-		goto out;
-	if (rdonly) {
-		cancel_delayed_work_sync(&bm->commit_work);
-		err = bento_failed(bm) ? 0 : bento_leaf_sync(bm);
-	} else {
-		queue_delayed_work(bento_wq, &bm->commit_work, BENTO_COMMIT_INTERVAL);
-	}
-out:
-	mutex_unlock(&bm->upgrade_mutex);
-	return err;
-}
-
-static void bento_free_fc(struct fs_context *fc)
-{
-	struct bento_fc *ctx = fc->fs_private;
-
-	if (!ctx)
-		return;
-	if (ctx->build)
-		bento_build_put(ctx->build);
-	kfree(ctx->options);
-	kfree(ctx);
-}
-
-static const struct fs_context_operations bento_fc_ops = {
-	.free		= bento_free_fc,
-	.parse_param	= bento_parse_param,
-	.get_tree	= bento_get_tree,
-	.reconfigure	= bento_reconfigure,
-};
-
-int bento_init_fs_context(struct fs_context *fc)
-{
-	struct bento_fc *ctx;
-
-	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
-	if (!ctx)
-		return -ENOMEM;
-	ctx->options = kstrdup("", GFP_KERNEL);
-	if (!ctx->options) {
-		kfree(ctx);
-		return -ENOMEM;
-	}
-	fc->fs_private = ctx;
-	fc->ops = &bento_fc_ops;
+	if (!sb_rdonly(sb))
+		bento_commit_schedule(bm);
 	return 0;
 }
