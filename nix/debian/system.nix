@@ -27,7 +27,7 @@ runVm "system-image-${kernel.modDirVersion}"
       builtins.attrValues (
         builtins.mapAttrs (name: path: ''
           mkdir -p "$(dirname tree/etc/bento/${name})"
-          cp -rL ${path} tree/etc/bento/${name}
+          cp -r ${path} tree/etc/bento/${name} # as it is, links too
         '') files
       )
     )}
