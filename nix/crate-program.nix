@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# A program that is published as a crate, at the version that pins/Cargo.lock names.
+# A program that is published as a crate, at the version that the Cargo.lock of a folder of pins
+# names.
 {
   buildRust,
   importCargoLock,
@@ -8,9 +9,10 @@
 {
   crate,
   bin ? crate,
+  pins ? ./pins,
 }:
 let
-  lockFile = ./pins/Cargo.lock;
+  lockFile = pins + "/Cargo.lock";
   packages = (builtins.fromTOML (builtins.readFile lockFile)).package;
   inherit (builtins.head (builtins.filter (p: p.name == crate) packages)) version;
 in

@@ -41,5 +41,10 @@ in
       crate = "nixfmt_rs";
       bin = "nixfmt";
     };
+    bindgen = crateProgram {
+      crate = "bindgen-cli";
+      bin = "bindgen";
+      pins = ./bindgen;
+    };
   };
 }

@@ -49,5 +49,9 @@ in
     // checkers
     // ofDefault (scope: (packagesOf scope).perKernel)
     // withKernel (scope: (packagesOf scope).perKernel // { inherit (testsOf scope) vm; });
-  checks = withKernel (scope: (testsOf scope).checks);
+  checks = withKernel (scope: (testsOf scope).checks) // {
+    bindings = (builtins.head scopes).tools.callPackage ../bindings.nix {
+      inherit (checkers) bindgen;
+    };
+  };
 }

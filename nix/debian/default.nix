@@ -131,7 +131,7 @@ let
       image = unpack "linux-${lock.kernel.release}" lock.kernel.image;
     };
 
-    # The next four are asked of `tools` alone.
+    # What follows is asked of `tools` alone.
 
     # Fixed by its hash, so it may be taken out of its .deb by whatever is at hand: ./prefetch
     # does so, as does this builder where fixed-output builds see the host's /bin/sh
@@ -159,6 +159,8 @@ let
     };
     # Runs a command where QEMU and Python are.
     runVm = runCommand tools.emulator;
+    # Runs a command where libclang is.
+    runBindgen = runCommand (unpack "debian-bindgen" lock.roots.bindgen);
     guestImage = scope.callPackage ./guest.nix { };
     boot = scope.callPackage ./boot.nix { };
     makeSystem = scope.callPackage ./system.nix { };
