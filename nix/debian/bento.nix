@@ -49,6 +49,7 @@ in
     // checkers
     // ofDefault (scope: (packagesOf scope).perKernel)
     // withKernel (scope: (packagesOf scope).perKernel // { inherit (testsOf scope) vm; });
+  longChecks = withKernel (scope: (testsOf scope).long);
   checks = withKernel (scope: (testsOf scope).checks) // {
     bindings = (builtins.head scopes).tools.callPackage ../bindings.nix {
       inherit (checkers) bindgen;
