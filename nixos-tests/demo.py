@@ -33,6 +33,8 @@ with subtest("git"):
     machine.succeed(
         "git config --global user.name Bento; git config --global user.email bento@example.org",
         "git config --global safe.directory '*'; git config --global init.defaultBranch main",
+        # Housekeeping in the background would keep the mount busy.
+        "git config --global gc.auto 0; git config --global maintenance.auto false",
         f"git init -q {MNT}/source && cd {MNT}/source && git add -A && git commit -q -m tree",
         f"git clone -q --no-hardlinks {MNT}/source {MNT}/clone",
         timeout=900,

@@ -6,6 +6,8 @@ format_and_mount()
 machine.succeed(
     "git config --global user.name Bento; git config --global user.email bento@example.org",
     "git config --global safe.directory '*'; git config --global init.defaultBranch main",
+    # Housekeeping in the background would keep the mount busy.
+    "git config --global gc.auto 0; git config --global maintenance.auto false",
 )
 
 with subtest("a tree is copied"):
