@@ -34,6 +34,7 @@ in
     };
     stress = hostTool { pname = "stress"; };
     fsx = crateProgram { crate = "fsx"; };
+    pjdfstest = crateProgram { crate = "pjdfstest"; };
   };
   # What checks this repository itself.
   checkers = {
