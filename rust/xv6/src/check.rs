@@ -13,6 +13,7 @@ mod inodes;
 mod maps;
 mod names;
 mod used;
+mod xattrs;
 
 use crate::corrupt::CorruptKind;
 use crate::extent::Mapping;

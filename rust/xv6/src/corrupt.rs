@@ -154,6 +154,27 @@ pub enum CorruptKind {
     /// A symbolic link whose target has a NUL.
     #[error("symbolic link with an impossible target")]
     LinkTarget,
+    /// Inode: the block of extended attributes lies outside the data area.
+    #[error("block of extended attributes outside the data area")]
+    XattrRange,
+    /// Block of extended attributes: no magic.
+    #[error("block of extended attributes without magic")]
+    XattrMagic,
+    /// Block of extended attributes: of another inode.
+    #[error("block of extended attributes belongs to another inode")]
+    XattrOwner,
+    /// Block of extended attributes: reserved or unused bytes.
+    #[error("unused bytes of the block of extended attributes are not zero")]
+    XattrReserved,
+    /// Block of extended attributes: an attribute reaches over the end, or there is none.
+    #[error("extended attribute of impossible length")]
+    XattrLength,
+    /// Extended attribute: no name that this file system stores.
+    #[error("extended attribute with an impossible name")]
+    XattrName,
+    /// Extended attributes: names not ascending.
+    #[error("extended attributes out of order")]
+    XattrOrder,
 }
 
 /// A failed check: which, and in which block.
@@ -217,6 +238,13 @@ impl CorruptKind {
         Self::DirEntryTwice,
         Self::DirParent,
         Self::LinkTarget,
+        Self::XattrRange,
+        Self::XattrMagic,
+        Self::XattrOwner,
+        Self::XattrReserved,
+        Self::XattrLength,
+        Self::XattrName,
+        Self::XattrOrder,
     ];
 
     /// Reports the failed check and gives the error for the caller.

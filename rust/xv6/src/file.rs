@@ -11,6 +11,7 @@ use crate::layout::BLOCK_SIZE;
 use crate::space::Purpose;
 use crate::txn::{Change, Slot};
 use crate::volume::Volume;
+use crate::xattr;
 use bento::{BlockDevice, Errno, Extent, ExtentKind, FileKind, Request, Result, SetAttr};
 use bento::{SetAttrMask, Timespec};
 
@@ -20,8 +21,9 @@ const INODE_CREDITS: usize = 3;
 const ALLOCATE_CREDITS: usize = INODE_CREDITS + 1 + TREE_CREDITS;
 /// Enough for a run to be split twice; what is left converts more.
 const COMMIT_CREDITS: usize = INODE_CREDITS + 1 + 2 * TREE_CREDITS;
-/// One step of a truncation: 16 bitmap blocks, and the path to the last leaf.
-const CUT_CREDITS: usize = INODE_CREDITS + 16 + CUT_RESERVE;
+/// One step of a truncation: 16 bitmap blocks, and the path to the last leaf; one more bitmap for
+/// the extended attributes of an inode that goes as a whole.
+const CUT_CREDITS: usize = INODE_CREDITS + 1 + 16 + CUT_RESERVE;
 /// What one [`extent::cut_tail`] may change: a bitmap, and each node of the path with its bitmap.
 const CUT_RESERVE: usize = 1 + 2 * 4;
 /// Runs that one step of a truncation frees at most.
@@ -167,6 +169,8 @@ impl<D: BlockDevice> Volume<D> {
         if change.inode(slot).kind != FileKind::Symlink {
             change.inode(slot).size = 0;
         }
+        let (txn, inode) = change.parts(slot);
+        xattr::free(txn, inode)?;
         let again = cut(&mut change, slot, FileBlock(0))?;
         if !again {
             change.free(slot)?;

@@ -9,7 +9,7 @@ use crate::volume::ReadBlock;
 use alloc::boxed::Box;
 use bento::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bento::{Attr, BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, Timespec};
-use zerocopy::little_endian::{I64, U32, U64};
+use zerocopy::little_endian::{I64, U32};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// The number of an inode of this file system: below the number of slots, and not 0.
@@ -93,6 +93,10 @@ pub(crate) struct Inode {
     pub(crate) rdev: u32,
     /// The directory that holds this directory; 0 for other kinds.
     pub(crate) parent: u32,
+    /// The block of extended attributes; 0 where there are none.
+    pub(crate) xattr: u64,
+    /// Some of [`layout::ATTRIBUTES`], and only those of its kind ([`attributes_of`]).
+    pub(crate) attributes: u32,
     pub(crate) area: Area,
 }
 
@@ -131,13 +135,15 @@ impl Inode {
             cut: flags & layout::INODE_CUT != 0,
             rdev: raw.rdev.get(),
             parent: raw.parent.get(),
+            xattr: raw.xattr.get(),
+            attributes: raw.attributes.get(),
             area: Area {
                 extents: raw.extents.get(),
                 depth: raw.depth.get(),
                 bytes: raw.area,
             },
         };
-        let zeros = raw.xattr == U64::ZERO && raw.checksum == U32::ZERO && raw.reserved == [0; 16];
+        let zeros = raw.checksum == U32::ZERO && raw.reserved == [0; 12];
         ensure(zeros, CorruptKind::InodeReserved)?;
         inode.validate(geometry)?;
         Ok(Some(inode))
@@ -167,6 +173,10 @@ impl Inode {
             self.parent == 0
         };
         ensure(parent, CorruptKind::InodeParent)?;
+        let attributes = self.attributes & !attributes_of(self.kind) == 0;
+        ensure(attributes, CorruptKind::InodeFlags)?;
+        let xattr = self.xattr == 0 || geometry.is_data(self.xattr, 1);
+        ensure(xattr, CorruptKind::XattrRange)?;
         ensure(self.blocks <= geometry.blocks(), CorruptKind::InodeExtents)?;
         self.validate_area()
     }
@@ -231,11 +241,12 @@ impl Inode {
             flags: flags.into(),
             rdev: self.rdev.into(),
             parent: self.parent.into(),
-            xattr: U64::ZERO,
+            xattr: self.xattr.into(),
             checksum: U32::ZERO,
             extents: self.area.extents.into(),
             depth: self.area.depth.into(),
-            reserved: [0; 16],
+            attributes: self.attributes.into(),
+            reserved: [0; 12],
             area: self.area.bytes,
         }
     }
@@ -291,6 +302,16 @@ impl Inode {
     pub(crate) fn store<D: BlockDevice>(&self, txn: &mut Txn<'_, D>) -> Result {
         debug_assert_eq!(self.validate(txn.geometry()), Ok(()), "{self:?}");
         store_raw(txn, self.ino, &self.raw())
+    }
+}
+
+/// The attributes that an inode of this kind can have: as with ext4, what steers writing is of no
+/// use for devices and links.
+pub(crate) const fn attributes_of(kind: FileKind) -> u32 {
+    match kind {
+        FileKind::Directory => layout::ATTRIBUTES,
+        FileKind::Regular => layout::ATTRIBUTES & !layout::ATTRIBUTE_DIRSYNC,
+        _ => layout::ATTRIBUTE_NODUMP | layout::ATTRIBUTE_NOATIME,
     }
 }
 
@@ -403,6 +424,8 @@ mod tests {
             cut: kind == FileKind::Regular,
             rdev: 0,
             parent: u32::from(kind == FileKind::Directory),
+            xattr: 1000,
+            attributes: super::attributes_of(kind),
             area: Area::EMPTY,
         }
     }

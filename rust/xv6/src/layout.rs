@@ -83,6 +83,25 @@ pub const INODES_PER_BLOCK: u32 = 16;
 pub const INODE_CUT: u32 = 1 << 0;
 /// All flags that this build knows.
 pub const INODE_FLAGS: u32 = INODE_CUT;
+/// Attribute (`chattr(1)`; the values are those of `FS_IOC_SETFLAGS`): every write is durable.
+pub const ATTRIBUTE_SYNC: u32 = 0x8;
+/// Attribute: nothing may change.
+pub const ATTRIBUTE_IMMUTABLE: u32 = 0x10;
+/// Attribute: data may only be added at the end.
+pub const ATTRIBUTE_APPEND: u32 = 0x20;
+/// Attribute: `dump(8)` leaves it out.
+pub const ATTRIBUTE_NODUMP: u32 = 0x40;
+/// Attribute: reading does not change the time of the last access.
+pub const ATTRIBUTE_NOATIME: u32 = 0x80;
+/// Attribute of directories: every change of a name is durable.
+pub const ATTRIBUTE_DIRSYNC: u32 = 0x1_0000;
+/// All attributes that this build knows.
+pub const ATTRIBUTES: u32 = ATTRIBUTE_SYNC
+    | ATTRIBUTE_IMMUTABLE
+    | ATTRIBUTE_APPEND
+    | ATTRIBUTE_NODUMP
+    | ATTRIBUTE_NOATIME
+    | ATTRIBUTE_DIRSYNC;
 /// Bytes of an inode that hold extents or a short symbolic link.
 pub const AREA_SIZE: usize = 128;
 
@@ -128,7 +147,7 @@ pub struct RawInode {
     pub rdev: U32,
     /// The directory that holds a directory (the root: itself), else 0.
     pub parent: U32,
-    /// Room for the block of extended attributes; 0.
+    /// The block of extended attributes; 0 where there are none.
     pub xattr: U64,
     /// Room for a crc32c of the inode; 0.
     pub checksum: U32,
@@ -136,8 +155,10 @@ pub struct RawInode {
     pub extents: U16,
     /// Levels of extent blocks below the root.
     pub depth: U16,
+    /// Some of [`ATTRIBUTES`].
+    pub attributes: U32,
     /// Zeros.
-    pub reserved: [u8; 16],
+    pub reserved: [u8; 12],
     /// [`ROOT_EXTENTS`] entries, or the target of a symbolic link of at most 128 bytes.
     pub area: [u8; AREA_SIZE],
 }
@@ -254,6 +275,47 @@ const _: () = assert!(offset_of!(RawDirent, rec_len) == 4 && DIRENT_LEN_AT == 4)
 pub const DIRENT_KIND_AT: u16 = 7;
 const _: () = assert!(offset_of!(RawDirent, kind) == 7 && DIRENT_KIND_AT == 7);
 
+/// First bytes of a block of extended attributes.
+pub const XATTR_MAGIC: U32 = U32::from_bytes(*b"XATR");
+
+/// The head of a block of extended attributes; entries follow without gaps.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct RawXattrHead {
+    /// [`XATTR_MAGIC`].
+    pub magic: U32,
+    /// Room for a crc32c of the block; 0.
+    pub checksum: U32,
+    /// The inode.
+    pub owner: U32,
+    /// Bytes of the block in use, those of this head included.
+    pub used: U16,
+    /// Zero.
+    pub reserved: U16,
+}
+const _: () = assert!(size_of::<RawXattrHead>() == 16);
+/// Where the first extended attribute of a block lies.
+pub const XATTR_START: u16 = 16;
+
+/// The head of an extended attribute; name and value follow.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct RawXattr {
+    /// Bytes of the value.
+    pub value_len: U16,
+    /// Bytes of the name.
+    pub name_len: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+const _: () = assert!(size_of::<RawXattr>() == 4);
+/// Bytes of an extended attribute before its name.
+pub const XATTR_HEAD: u16 = 4;
+
 /// A structure of this file.
 pub trait Bytes: FromBytes + KnownLayout + Immutable + Unaligned + Copy {}
 
@@ -269,6 +331,7 @@ pub fn get<T: Bytes>(block: &[u8], offset: u16) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::{RawDirHead, RawDirent, RawExtent, RawInode, RawNode, RawSuper, get};
+    use super::{RawXattr, RawXattrHead};
     use core::mem::offset_of;
     use proptest::prelude::*;
 
@@ -285,7 +348,11 @@ mod tests {
         assert_eq!(offset_of!(RawInode, generation), 80);
         assert_eq!(offset_of!(RawInode, parent), 92);
         assert_eq!(offset_of!(RawInode, extents), 108);
+        assert_eq!(offset_of!(RawInode, xattr), 96);
+        assert_eq!(offset_of!(RawInode, attributes), 112);
         assert_eq!(offset_of!(RawInode, area), 128);
+        assert_eq!(offset_of!(RawXattrHead, checksum), 4);
+        assert_eq!(offset_of!(RawXattrHead, used), 12);
         assert_eq!(offset_of!(RawExtent, block), 8);
         assert_eq!(offset_of!(RawNode, count), 12);
         assert_eq!(offset_of!(RawDirHead, owner), 8);
@@ -309,6 +376,7 @@ mod tests {
             prop_assert!(same::<RawSuper>(&bytes) && same::<RawInode>(&bytes));
             prop_assert!(same::<RawExtent>(&bytes) && same::<RawNode>(&bytes));
             prop_assert!(same::<RawDirHead>(&bytes) && same::<RawDirent>(&bytes));
+            prop_assert!(same::<RawXattrHead>(&bytes) && same::<RawXattr>(&bytes));
         }
     }
 }

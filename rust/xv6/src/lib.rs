@@ -25,6 +25,7 @@
 //! | `dir`, `symlink` | directories and symbolic links |
 //! | `orphan` | what a crash leaves to do |
 //! | `file` | map, allocate, commit, truncate |
+//! | `xattr` | extended attributes |
 //! | `namei`, `rename` | create, link, unlink, rename |
 //! | `vfs` | [`bento::FileSystem`] in terms of the above |
 //! | `upgrade` | [`bento::Upgrade`]: handing a live mount to the next build |
@@ -67,6 +68,8 @@ mod txn;
 mod upgrade;
 mod vfs;
 mod volume;
+#[expect(dead_code, reason = "the API's operations on attributes come next")]
+mod xattr;
 
 pub use corrupt::{Corrupt, CorruptKind};
 pub use inode::Node;

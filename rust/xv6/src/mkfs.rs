@@ -165,6 +165,8 @@ fn write_root<D: BlockDevice>(dev: &D, geometry: &Geometry, options: &FormatOpti
         cut: false,
         rdev: 0,
         parent: Ino::ROOT.0,
+        xattr: 0,
+        attributes: 0,
         area: Area::EMPTY,
     };
     let (target, offset) = geometry.inode_place(Ino::ROOT);

@@ -75,6 +75,8 @@ fn blank(req: &Request, kind: FileKind, permissions: u32, ino: Ino, generation: 
         cut: false,
         rdev: 0,
         parent: 0,
+        xattr: 0,
+        attributes: 0,
         area: Area::EMPTY,
     })
 }

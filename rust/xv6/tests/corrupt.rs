@@ -9,6 +9,7 @@ use core::cell::Cell;
 use host::{Host, PLAIN, fresh, pattern};
 use xv6::check::check;
 use xv6::layout::{self, RawDirHead, RawDirent, RawExtent, RawInode, RawNode, RawSuper};
+use xv6::layout::{RawXattr, RawXattrHead};
 use xv6::superblock::{Geometry, Super};
 use xv6::{CorruptKind, Xv6};
 use zerocopy::{FromBytes, IntoBytes};
@@ -139,6 +140,30 @@ impl Bench {
         self.edit(block, at, change);
     }
 
+    /// Gives the file two extended attributes, `user.a` = `AA` (at byte 16 of the block) and
+    /// `user.b` = `BB` (at byte 28); returns their block.
+    fn add_xattrs(&self) -> u64 {
+        let block = self.geometry.data().end - 1;
+        self.flip(self.geometry.block_map(), block);
+        self.edit_inode(FILE, |i| {
+            i.xattr = block.into();
+            i.blocks = (i.blocks.get() + 1).into();
+        });
+        let head = RawXattrHead {
+            magic: layout::XATTR_MAGIC,
+            checksum: 0.into(),
+            owner: FILE.into(),
+            used: 40.into(),
+            reserved: 0.into(),
+        };
+        let entries = b"\x02\0\x06\0user.aAA\x02\0\x06\0user.bBB";
+        let bytes = [head.as_bytes(), entries.as_slice(), &[0; 4056]].concat();
+        self.disk.damage(block, 0, &bytes).expect("inside");
+        let report = check(&self.disk).expect("there is a superblock");
+        assert!(report.is_clean(), "{:?}", report.findings);
+        block
+    }
+
     /// The checker finds this kind, and neither it nor a mount changes or breaks anything.
     fn expect(&self, kind: CorruptKind) {
         self.tested.set(true);
@@ -199,7 +224,8 @@ damages! {
     inode_flags: InodeFlags, |b| b.edit_inode(FILE, |i| i.flags = 2.into());
     inode_flag_on_directory: InodeFlags, |b| b.edit_inode(DIR, |i| i.flags = 1.into());
     inode_reserved: InodeReserved, |b| b.edit_inode(FILE, |i| i.reserved[3] = 1);
-    inode_xattr: InodeReserved, |b| b.edit_inode(FILE, |i| i.xattr = 100.into());
+    inode_unknown_attribute: InodeFlags, |b| b.edit_inode(FILE, |i| i.attributes = 1.into());
+    inode_attribute_of_another_kind: InodeFlags, |b| b.edit_inode(DEVICE, |i| i.attributes = 8.into());
     file_too_large: InodeSize, |b| b.edit_inode(FILE, |i| i.size = ((1 << 43) + 1).into());
     directory_of_odd_size: InodeSize, |b| b.edit_inode(DIR, |i| i.size = 4097.into());
     directory_too_short: InodeSize, |b| b.edit_inode(DIR, |i| i.size = 0.into());
@@ -287,6 +313,25 @@ damages! {
         (e.ino, e.kind) = (DIR.into(), 4);
     });
     link_target: LinkTarget, |b| b.edit_inode(SHORT_LINK, |i| i.area[2] = 0);
+    xattr_in_the_log: XattrRange, |b| b.edit_inode(FILE, |i| i.xattr = 2.into());
+    xattr_behind_the_end: XattrRange, |b| b.edit_inode(FILE, |i| i.xattr = u64::MAX.into());
+    xattr_shared: BlockShared, |b| b.edit_inode(FILE, |i| i.xattr = b.first_block(DIR).into());
+    xattr_not_counted: BlockCount, |b| {
+        b.add_xattrs();
+        b.edit_inode(FILE, |i| i.blocks = (i.blocks.get() - 1).into());
+    };
+    xattr_marked_free: BlockMarkedFree, |b| { let at = b.add_xattrs(); b.flip(b.geometry.block_map(), at) };
+    xattr_magic: XattrMagic, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.magic = 1.into());
+    xattr_owner: XattrOwner, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.owner = 1.into());
+    xattr_reserved: XattrReserved, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.reserved = 1.into());
+    xattr_entry_reserved: XattrReserved, |b| b.edit(b.add_xattrs(), 16, |a: &mut RawXattr| a.reserved = 1);
+    xattr_unused: XattrReserved, |b| b.edit(b.add_xattrs(), 4095, |byte: &mut u8| *byte = 1);
+    xattr_too_much_used: XattrLength, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.used = 4097.into());
+    xattr_none: XattrLength, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.used = 16.into());
+    xattr_value_too_long: XattrLength, |b| b.edit(b.add_xattrs(), 28, |a: &mut RawXattr| a.value_len = 3.into());
+    xattr_name: XattrName, |b| b.edit(b.add_xattrs(), 20, |byte: &mut u8| *byte = b'U');
+    xattr_order: XattrOrder, |b| b.edit(b.add_xattrs(), 25, |byte: &mut u8| *byte = b'z');
+    xattr_twice: XattrOrder, |b| b.edit(b.add_xattrs(), 25, |byte: &mut u8| *byte = b'b');
     long_link_target: LinkTarget, |b| b.edit(b.first_block(LONG_LINK), 1000, |byte: &mut u8| *byte = 0);
 }
 

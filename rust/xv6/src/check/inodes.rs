@@ -21,7 +21,7 @@ struct Todo {
 /// What an inode's tree has shown.
 #[derive(Default)]
 struct Tree {
-    /// Blocks of the file and of the tree.
+    /// Blocks of the file, of the tree and of the extended attributes.
     blocks: u64,
     /// The runs of a directory or symbolic link, ascending.
     runs: Vec<Mapping>,
@@ -104,11 +104,12 @@ impl<D: BlockDevice> Checker<'_, D> {
             reach: Reach::Unknown,
         };
         push(&mut self.inodes, seen)?;
-        let tree = if inode.is_inline_link() {
+        let mut tree = if inode.is_inline_link() {
             Tree::default()
         } else {
             self.check_tree(inode)?
         };
+        tree.blocks += self.check_xattrs(inode)?;
         if tree.blocks != inode.blocks {
             self.find_inode(CorruptKind::BlockCount, inode.ino);
         }
