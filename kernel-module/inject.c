@@ -51,7 +51,11 @@ static const char *const bento_op_names[BENTO_OP_MAX] = {
 	[BENTO_OP_READ] = "read",	  [BENTO_OP_WRITE] = "write",
 	[BENTO_OP_FSYNC] = "fsync",	  [BENTO_OP_SYNC] = "sync",
 	[BENTO_OP_PREPARE] = "prepare",	  [BENTO_OP_EXPORT] = "export",
-	[BENTO_OP_IMPORT] = "import",
+	[BENTO_OP_IMPORT] = "import",	  [BENTO_OP_GETXATTR] = "getxattr",
+	[BENTO_OP_SETXATTR] = "setxattr", [BENTO_OP_REMOVEXATTR] = "removexattr",
+	[BENTO_OP_LISTXATTR] = "listxattr", [BENTO_OP_FALLOCATE] = "fallocate",
+	[BENTO_OP_TMPFILE] = "tmpfile",	  [BENTO_OP_TRIM] = "trim",
+	[BENTO_OP_PARENT] = "parent",
 };
 
 const char *bento_op_name(u32 op)

@@ -349,6 +349,22 @@ int bento_ks_flush(struct bento_dev *dev)
 }
 EXPORT_SYMBOL_GPL(bento_ks_flush);
 
+int bento_ks_discard(struct bento_dev *dev, __u64 block, __u64 count)
+{
+	int err;
+
+	err = bento_dev_check(dev);
+	if (err)
+		return err;
+	if (bdev_read_only(dev->bdev))
+		return -EROFS;
+	if (block > dev->blocks || count > dev->blocks - block)
+		return -EIO;
+	return blkdev_issue_discard(dev->bdev, block << (BENTO_BLOCK_BITS - SECTOR_SHIFT),
+				    count << (BENTO_BLOCK_BITS - SECTOR_SHIFT), GFP_NOFS);
+}
+EXPORT_SYMBOL_GPL(bento_ks_discard);
+
 /* ------------------------------------------------------------ exported state */
 
 int bento_ks_state_write(struct bento_state *state, const __u8 *data, __u64 len)

@@ -20,12 +20,16 @@
 #include <linux/types.h>
 
 #define BENTO_ABI_MAGIC		0x4f544e4542ULL	/* "BENTO" */
-#define BENTO_ABI_VERSION	1U
+#define BENTO_ABI_VERSION	2U
 
 #define BENTO_NAME_MAX		255U
 #define BENTO_BLOCK_SIZE	4096U
 /* The whole state of one instance at an upgrade, in bytes. */
 #define BENTO_STATE_MAX		(64U << 20)
+/* Extended attributes: the full name with its prefix, the value, how many a new inode brings. */
+#define BENTO_XATTR_NAME_MAX	255U
+#define BENTO_XATTR_SIZE_MAX	65536U
+#define BENTO_MAKE_XATTRS_MAX	8U
 
 /* Opaque to Rust. */
 struct bento_dev;	/* the device of one instance; refuses everything once the instance failed */
@@ -53,6 +57,14 @@ struct bento_cx {
 	struct bento_time now;
 };
 
+/* bento_attr.flags, bento_setattr.flags: the numbers of FS_*_FL in <linux/fs.h> */
+#define BENTO_FLAG_SYNC		0x8U
+#define BENTO_FLAG_IMMUTABLE	0x10U
+#define BENTO_FLAG_APPEND	0x20U
+#define BENTO_FLAG_NODUMP	0x40U
+#define BENTO_FLAG_NOATIME	0x80U
+#define BENTO_FLAG_DIRSYNC	0x10000U
+
 struct bento_attr {
 	__u64 ino;
 	__u64 size;		/* bytes */
@@ -67,6 +79,8 @@ struct bento_attr {
 	__u32 uid;
 	__u32 gid;
 	__u32 rdev;		/* new_encode_dev() */
+	__u32 flags;		/* BENTO_FLAG_*; the host enforces them */
+	__u32 xattrs;		/* 0: certainly no extended attribute; 1: maybe */
 };
 
 /* A loaded or new inode. The node belongs to bentofs until drop_node(). */
@@ -83,6 +97,7 @@ struct bento_entry {
 #define BENTO_SET_ATIME		(1U << 4)
 #define BENTO_SET_MTIME		(1U << 5)
 #define BENTO_SET_CTIME		(1U << 6)
+#define BENTO_SET_FLAGS		(1U << 7)	/* only with BENTO_OPS_FLAGS */
 
 struct bento_setattr {
 	__u32 mask;		/* BENTO_SET_* */
@@ -93,6 +108,47 @@ struct bento_setattr {
 	struct bento_time atime;
 	struct bento_time mtime;
 	struct bento_time ctime;
+	__u32 flags;		/* BENTO_FLAG_*: all of them, not a difference */
+	__u32 pad;
+};
+
+struct bento_xattr {
+	const __u8 *name;	/* full name: "user.x"; no NUL in it or behind it */
+	const __u8 *value;	/* any bytes; NULL if value_len is 0 */
+	__u32 name_len;		/* 1..BENTO_XATTR_NAME_MAX */
+	__u32 value_len;	/* 0..BENTO_XATTR_SIZE_MAX */
+};
+
+/* setxattr() flags */
+#define BENTO_XATTR_CREATE	(1U << 0)	/* -EEXIST if it exists */
+#define BENTO_XATTR_REPLACE	(1U << 1)	/* -ENODATA if it does not */
+
+/* bento_fallocate_in.mode */
+#define BENTO_FALLOC_ALLOCATE	0U	/* holes become unwritten space */
+#define BENTO_FALLOC_PUNCH	1U	/* the range becomes a hole */
+#define BENTO_FALLOC_ZERO	2U	/* the range becomes unwritten space, holes included */
+#define BENTO_FALLOC_COLLAPSE	3U	/* the range is cut out, what is behind it moves down */
+#define BENTO_FALLOC_INSERT	4U	/* a hole is put in, what is at and behind offset moves up */
+
+struct bento_fallocate_in {
+	__u64 offset;		/* bytes; multiple of the block size */
+	__u64 len;		/* bytes; multiple of the block size, > 0 */
+	/*
+	 * The size on disk becomes: for COLLAPSE and INSERT exactly this, else at least this
+	 * (0: it stays, as for PUNCH always).
+	 */
+	__u64 size;
+	__u32 mode;		/* BENTO_FALLOC_* */
+	__u32 pad;
+};
+
+struct bento_trim {
+	__u64 start;		/* bytes on the device; multiple of the block size */
+	__u64 end;		/* > start; may be behind the end of the device */
+	__u64 min_len;		/* bytes; shorter free ranges are left alone */
+	/* Out: */
+	__u64 trimmed;		/* bytes that this call discarded */
+	__u64 next;		/* start of the next call, > start; >= end: done */
 };
 
 /* bento_extent.kind */
@@ -133,6 +189,8 @@ struct bento_dirent {
 /* bento_mount_in.flags */
 #define BENTO_MOUNT_RDONLY	(1U << 0)
 #define BENTO_MOUNT_REPAIR	(1U << 1)	/* replaces a failed instance; inodes are in use */
+#define BENTO_MOUNT_NORECOVERY	(1U << 2)	/* only with RDONLY: the log is not replayed */
+#define BENTO_MOUNT_DISCARD	(1U << 3)	/* discard freed blocks once the free is durable */
 
 struct bento_mount_in {
 	struct bento_dev *dev;
@@ -152,19 +210,25 @@ struct bento_mount_out {
 	__u64 max_file_size;	/* bytes */
 };
 
-/* New inode: create, mknod, mkdir, symlink. */
+/* New inode: create, mknod, mkdir, symlink, tmpfile. */
 struct bento_make_in {
 	const __u8 *name;
 	const __u8 *target;	/* symlink only */
-	__u32 name_len;		/* 1..255 */
+	__u32 name_len;		/* 1..255; tmpfile: 0 */
 	__u32 target_len;	/* 1..4095, symlink only */
-	__u32 mode;		/* final: umask and set-group-id applied */
+	__u32 mode;		/* final: umask (or default ACL) and set-group-id applied */
 	__u32 rdev;		/* mknod only */
+	/* What the inode starts with, in the same transaction: ACLs, security labels. */
+	const struct bento_xattr *xattrs;
+	__u32 xattr_count;	/* 0..BENTO_MAKE_XATTRS_MAX; > 0 only with BENTO_OPS_XATTR */
+	__u32 pad;
 };
 
 /* bento_rename_in.flags */
 #define BENTO_RENAME_NOREPLACE	(1U << 0)
 #define BENTO_RENAME_EXCHANGE	(1U << 1)
+/* Leaves a character device 0:0 of mode 0 under the old name; never with EXCHANGE. */
+#define BENTO_RENAME_WHITEOUT	(1U << 2)
 
 struct bento_rename_in {
 	__u64 old_dir;		/* nodes */
@@ -194,6 +258,12 @@ struct bento_rename_in {
 #define BENTO_OPS_READ		(1ULL << 9)
 #define BENTO_OPS_WRITE		(1ULL << 10)
 #define BENTO_OPS_SYNC		(1ULL << 11)
+#define BENTO_OPS_XATTR		(1ULL << 12)
+#define BENTO_OPS_FALLOCATE	(1ULL << 13)	/* needs MAP and ALLOCATE */
+#define BENTO_OPS_TMPFILE	(1ULL << 14)	/* needs CREATE */
+#define BENTO_OPS_FLAGS		(1ULL << 15)	/* BENTO_SET_FLAGS; needs SETATTR */
+#define BENTO_OPS_TRIM		(1ULL << 16)
+#define BENTO_OPS_EXPORT	(1ULL << 17)	/* parent() */
 
 /* bento_fs_ops.caps */
 #define BENTO_CAP_DEVICE	(1ULL << 0)	/* lives on a block device; else nodev */
@@ -206,7 +276,9 @@ enum bento_op {
 	BENTO_OP_SYMLINK, BENTO_OP_READLINK, BENTO_OP_LINK, BENTO_OP_UNLINK, BENTO_OP_RMDIR,
 	BENTO_OP_RENAME, BENTO_OP_MAP, BENTO_OP_ALLOCATE, BENTO_OP_COMMIT, BENTO_OP_READ,
 	BENTO_OP_WRITE, BENTO_OP_FSYNC, BENTO_OP_SYNC, BENTO_OP_PREPARE, BENTO_OP_EXPORT,
-	BENTO_OP_IMPORT, BENTO_OP_MAX
+	BENTO_OP_IMPORT, BENTO_OP_GETXATTR, BENTO_OP_SETXATTR, BENTO_OP_REMOVEXATTR,
+	BENTO_OP_LISTXATTR, BENTO_OP_FALLOCATE, BENTO_OP_TMPFILE, BENTO_OP_TRIM, BENTO_OP_PARENT,
+	BENTO_OP_MAX
 };
 
 /*
@@ -283,6 +355,28 @@ struct bento_fs_ops {
 	int (*write)(struct bento_cx *cx, __u64 fs, __u64 node, __u64 offset, const __u8 *buf,
 		     __u32 len);
 	int (*fsync)(struct bento_cx *cx, __u64 fs, __u64 node, __u32 datasync);
+
+	/* Returns the length of the value; @len 0 asks for it. -ENODATA, -ERANGE: @len too small. */
+	int (*getxattr)(struct bento_cx *cx, __u64 fs, __u64 node, const __u8 *name,
+			__u32 name_len, __u8 *buf, __u32 len);
+	/* @flags: BENTO_XATTR_*. -EEXIST, -ENODATA, -ENOSPC (nothing is changed). */
+	int (*setxattr)(struct bento_cx *cx, __u64 fs, __u64 node, const struct bento_xattr *in,
+			__u32 flags);
+	int (*removexattr)(struct bento_cx *cx, __u64 fs, __u64 node, const __u8 *name,
+			   __u32 name_len);
+	/* Returns the length of all full names, each with a NUL; @len 0 asks for it. -ERANGE. */
+	int (*listxattr)(struct bento_cx *cx, __u64 fs, __u64 node, __u8 *buf, __u32 len);
+
+	/* -EAGAIN: partly done, call again (ALLOCATE, PUNCH, ZERO). */
+	int (*fallocate)(struct bento_cx *cx, __u64 fs, __u64 node,
+			 const struct bento_fallocate_in *in);
+	/* A regular file without a name: nlink 0 until link(). */
+	int (*tmpfile)(struct bento_cx *cx, __u64 fs, __u64 dir, const struct bento_make_in *in,
+		       struct bento_entry *out);
+	/* One bounded step; call again with start = next while next < end. */
+	int (*trim)(struct bento_cx *cx, __u64 fs, struct bento_trim *inout);
+	/* The directory that holds the directory @dir. */
+	int (*parent)(struct bento_cx *cx, __u64 fs, __u64 dir, __u64 *ino);
 };
 
 /* ---------------------------------------------------------------- services */
@@ -375,6 +469,12 @@ void bento_ks_buf_put(__u64 handle);
 int bento_ks_write(struct bento_dev *dev, const struct bento_write *writes, __u32 count,
 		   __u32 flags);
 int bento_ks_flush(struct bento_dev *dev);
+/*
+ * Tells the device that @count blocks from @block hold nothing, and waits. What they read as
+ * later is undefined. -EOPNOTSUPP: the device cannot; -EROFS; -EIO (device, behind the end,
+ * instance failed); > 0: enum bento_panic.
+ */
+int bento_ks_discard(struct bento_dev *dev, __u64 block, __u64 count);
 
 /* Appends to an exported state: -E2BIG, -ENOMEM. */
 int bento_ks_state_write(struct bento_state *state, const __u8 *data, __u64 len);

@@ -31,7 +31,7 @@ generate_bindings() {
 	bindgen bento_abi.h --use-core --rust-target 1.85 --rust-edition 2024 \
 		--allowlist-item 'bento_.*|BENTO_.*' --blocklist-item 'bento_(un)?register|module' \
 		--no-prepend-enum-name --with-derive-default \
-		--no-default 'bento_(mount_in|make_in|rename_in|buf|write|fs_ops)' \
+		--no-default 'bento_(mount_in|make_in|rename_in|xattr|buf|write|fs_ops)' \
 		--merge-extern-blocks --disable-header-comment --no-doc-comments \
 		--raw-line '// SPDX-License-Identifier: GPL-2.0-only' \
 		--raw-line '// Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.' \

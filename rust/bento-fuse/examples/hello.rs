@@ -13,11 +13,7 @@ fn main() -> io::Result<()> {
     let Some(dir) = std::env::args_os().nth(1).map(PathBuf::from) else {
         return Err(io::Error::other("say where to mount: hello DIR"));
     };
-    let options = MountOptions {
-        read_only: false,
-        repair: false,
-        text: "",
-    };
+    let options = MountOptions::DEFAULT;
     let host = Host::<Hello>::mount(NoDevice, &options)
         .map_err(|error| io::Error::other(format!("hello did not mount: {error:?}")))?;
     let settings = Settings {

@@ -135,6 +135,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
             atime: atime.map_or(req.now, |time| new_time(time, req.now)),
             mtime: mtime.map_or(req.now, |time| new_time(time, req.now)),
             ctime: req.now,
+            flags: InodeFlags::empty(),
         };
         answer_attr(reply, self.host.setattr(&req, bento_ino(ino), &set));
     }

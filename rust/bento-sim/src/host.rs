@@ -9,7 +9,7 @@ use crate::op::{Op, pattern};
 use bento::dirbuf::records;
 use bento::mapped::{self, DataDevice, MappedFile};
 use bento::{
-    Attr, BlockDevice, DirBuf, Entry, Errno, FileKind, FileSystem, InodeNo, MountOptions,
+    Attr, BlockDevice, DirBuf, Entry, Errno, FileKind, FileSystem, InodeNo, MountOptions, NewInode,
     RenameFlags, Request, Result, SetAttr, SetAttrMask, StateReader, StateWriter, Timespec,
     Upgrade,
 };
@@ -58,8 +58,7 @@ where
     pub fn mount(dev: F::Device, policy: Nodes) -> Result<Self> {
         let options = MountOptions {
             read_only: dev.read_only(),
-            repair: false,
-            text: "",
+            ..MountOptions::DEFAULT
         };
         Ok(Self {
             fs: F::mount(dev.clone(), &options)?,
@@ -106,13 +105,30 @@ where
         let req = self.request();
         match op {
             Op::Create(path) => self.add(path, |fs, dir, name| {
-                Ok(Some(fs.create(&req, dir, name, 0o100_644)?))
+                Ok(Some(fs.create(
+                    &req,
+                    dir,
+                    name,
+                    &NewInode::plain(0o100_644),
+                )?))
             }),
             Op::Mkdir(path) => self.add(path, |fs, dir, name| {
-                Ok(Some(fs.mkdir(&req, dir, name, 0o040_755)?))
+                Ok(Some(fs.mkdir(
+                    &req,
+                    dir,
+                    name,
+                    &NewInode::plain(0o040_755),
+                )?))
             }),
             Op::Symlink(target, path) => self.add(path, |fs, dir, name| {
-                Ok(Some(fs.symlink(&req, dir, name, target.as_bytes())?))
+                let new = NewInode::plain(0o120_777);
+                Ok(Some(fs.symlink(
+                    &req,
+                    dir,
+                    name,
+                    target.as_bytes(),
+                    &new,
+                )?))
             }),
             Op::Link(old, new) => self.link(old, new),
             Op::Unlink(path) => self.remove(path, false),
@@ -445,8 +461,7 @@ where
         let state = StateReader::new(out.as_bytes())?;
         let options = MountOptions {
             read_only: self.dev.read_only(),
-            repair: false,
-            text: "",
+            ..MountOptions::DEFAULT
         };
         let next = F::import(self.dev.clone(), &options, *F::SCHEMA.end(), &state)?;
         let mut nodes = BTreeMap::new();

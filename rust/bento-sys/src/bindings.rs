@@ -2,10 +2,19 @@
 // Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.
 
 pub const BENTO_ABI_MAGIC: u64 = 340716832066;
-pub const BENTO_ABI_VERSION: u32 = 1;
+pub const BENTO_ABI_VERSION: u32 = 2;
 pub const BENTO_NAME_MAX: u32 = 255;
 pub const BENTO_BLOCK_SIZE: u32 = 4096;
 pub const BENTO_STATE_MAX: u32 = 67108864;
+pub const BENTO_XATTR_NAME_MAX: u32 = 255;
+pub const BENTO_XATTR_SIZE_MAX: u32 = 65536;
+pub const BENTO_MAKE_XATTRS_MAX: u32 = 8;
+pub const BENTO_FLAG_SYNC: u32 = 8;
+pub const BENTO_FLAG_IMMUTABLE: u32 = 16;
+pub const BENTO_FLAG_APPEND: u32 = 32;
+pub const BENTO_FLAG_NODUMP: u32 = 64;
+pub const BENTO_FLAG_NOATIME: u32 = 128;
+pub const BENTO_FLAG_DIRSYNC: u32 = 65536;
 pub const BENTO_SET_MODE: u32 = 1;
 pub const BENTO_SET_UID: u32 = 2;
 pub const BENTO_SET_GID: u32 = 4;
@@ -13,13 +22,24 @@ pub const BENTO_SET_SIZE: u32 = 8;
 pub const BENTO_SET_ATIME: u32 = 16;
 pub const BENTO_SET_MTIME: u32 = 32;
 pub const BENTO_SET_CTIME: u32 = 64;
+pub const BENTO_SET_FLAGS: u32 = 128;
+pub const BENTO_XATTR_CREATE: u32 = 1;
+pub const BENTO_XATTR_REPLACE: u32 = 2;
+pub const BENTO_FALLOC_ALLOCATE: u32 = 0;
+pub const BENTO_FALLOC_PUNCH: u32 = 1;
+pub const BENTO_FALLOC_ZERO: u32 = 2;
+pub const BENTO_FALLOC_COLLAPSE: u32 = 3;
+pub const BENTO_FALLOC_INSERT: u32 = 4;
 pub const BENTO_EXTENT_HOLE: u32 = 0;
 pub const BENTO_EXTENT_MAPPED: u32 = 1;
 pub const BENTO_EXTENT_UNWRITTEN: u32 = 2;
 pub const BENTO_MOUNT_RDONLY: u32 = 1;
 pub const BENTO_MOUNT_REPAIR: u32 = 2;
+pub const BENTO_MOUNT_NORECOVERY: u32 = 4;
+pub const BENTO_MOUNT_DISCARD: u32 = 8;
 pub const BENTO_RENAME_NOREPLACE: u32 = 1;
 pub const BENTO_RENAME_EXCHANGE: u32 = 2;
+pub const BENTO_RENAME_WHITEOUT: u32 = 4;
 pub const BENTO_OPS_CREATE: u32 = 1;
 pub const BENTO_OPS_MKDIR: u32 = 2;
 pub const BENTO_OPS_SYMLINK: u32 = 4;
@@ -32,6 +52,12 @@ pub const BENTO_OPS_ALLOCATE: u32 = 256;
 pub const BENTO_OPS_READ: u32 = 512;
 pub const BENTO_OPS_WRITE: u32 = 1024;
 pub const BENTO_OPS_SYNC: u32 = 2048;
+pub const BENTO_OPS_XATTR: u32 = 4096;
+pub const BENTO_OPS_FALLOCATE: u32 = 8192;
+pub const BENTO_OPS_TMPFILE: u32 = 16384;
+pub const BENTO_OPS_FLAGS: u32 = 32768;
+pub const BENTO_OPS_TRIM: u32 = 65536;
+pub const BENTO_OPS_EXPORT: u32 = 131072;
 pub const BENTO_CAP_DEVICE: u32 = 1;
 pub const BENTO_REGISTER_HOLD: u32 = 1;
 pub const BENTO_REGISTER_PREFERRED: u32 = 2;
@@ -110,10 +136,12 @@ pub struct bento_attr {
     pub uid: __u32,
     pub gid: __u32,
     pub rdev: __u32,
+    pub flags: __u32,
+    pub xattrs: __u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_attr"][::core::mem::size_of::<bento_attr>() - 112usize];
+    ["Size of bento_attr"][::core::mem::size_of::<bento_attr>() - 120usize];
     ["Alignment of bento_attr"][::core::mem::align_of::<bento_attr>() - 8usize];
     ["Offset of field: bento_attr::ino"][::core::mem::offset_of!(bento_attr, ino) - 0usize];
     ["Offset of field: bento_attr::size"][::core::mem::offset_of!(bento_attr, size) - 8usize];
@@ -129,6 +157,8 @@ const _: () = {
     ["Offset of field: bento_attr::uid"][::core::mem::offset_of!(bento_attr, uid) - 100usize];
     ["Offset of field: bento_attr::gid"][::core::mem::offset_of!(bento_attr, gid) - 104usize];
     ["Offset of field: bento_attr::rdev"][::core::mem::offset_of!(bento_attr, rdev) - 108usize];
+    ["Offset of field: bento_attr::flags"][::core::mem::offset_of!(bento_attr, flags) - 112usize];
+    ["Offset of field: bento_attr::xattrs"][::core::mem::offset_of!(bento_attr, xattrs) - 116usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -138,10 +168,10 @@ pub struct bento_entry {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_entry"][::core::mem::size_of::<bento_entry>() - 120usize];
+    ["Size of bento_entry"][::core::mem::size_of::<bento_entry>() - 128usize];
     ["Alignment of bento_entry"][::core::mem::align_of::<bento_entry>() - 8usize];
     ["Offset of field: bento_entry::attr"][::core::mem::offset_of!(bento_entry, attr) - 0usize];
-    ["Offset of field: bento_entry::node"][::core::mem::offset_of!(bento_entry, node) - 112usize];
+    ["Offset of field: bento_entry::node"][::core::mem::offset_of!(bento_entry, node) - 120usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -154,10 +184,12 @@ pub struct bento_setattr {
     pub atime: bento_time,
     pub mtime: bento_time,
     pub ctime: bento_time,
+    pub flags: __u32,
+    pub pad: __u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_setattr"][::core::mem::size_of::<bento_setattr>() - 72usize];
+    ["Size of bento_setattr"][::core::mem::size_of::<bento_setattr>() - 80usize];
     ["Alignment of bento_setattr"][::core::mem::align_of::<bento_setattr>() - 8usize];
     ["Offset of field: bento_setattr::mask"][::core::mem::offset_of!(bento_setattr, mask) - 0usize];
     ["Offset of field: bento_setattr::mode"][::core::mem::offset_of!(bento_setattr, mode) - 4usize];
@@ -171,6 +203,73 @@ const _: () = {
         [::core::mem::offset_of!(bento_setattr, mtime) - 40usize];
     ["Offset of field: bento_setattr::ctime"]
         [::core::mem::offset_of!(bento_setattr, ctime) - 56usize];
+    ["Offset of field: bento_setattr::flags"]
+        [::core::mem::offset_of!(bento_setattr, flags) - 72usize];
+    ["Offset of field: bento_setattr::pad"][::core::mem::offset_of!(bento_setattr, pad) - 76usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct bento_xattr {
+    pub name: *const __u8,
+    pub value: *const __u8,
+    pub name_len: __u32,
+    pub value_len: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bento_xattr"][::core::mem::size_of::<bento_xattr>() - 24usize];
+    ["Alignment of bento_xattr"][::core::mem::align_of::<bento_xattr>() - 8usize];
+    ["Offset of field: bento_xattr::name"][::core::mem::offset_of!(bento_xattr, name) - 0usize];
+    ["Offset of field: bento_xattr::value"][::core::mem::offset_of!(bento_xattr, value) - 8usize];
+    ["Offset of field: bento_xattr::name_len"]
+        [::core::mem::offset_of!(bento_xattr, name_len) - 16usize];
+    ["Offset of field: bento_xattr::value_len"]
+        [::core::mem::offset_of!(bento_xattr, value_len) - 20usize];
+};
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct bento_fallocate_in {
+    pub offset: __u64,
+    pub len: __u64,
+    pub size: __u64,
+    pub mode: __u32,
+    pub pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bento_fallocate_in"][::core::mem::size_of::<bento_fallocate_in>() - 32usize];
+    ["Alignment of bento_fallocate_in"][::core::mem::align_of::<bento_fallocate_in>() - 8usize];
+    ["Offset of field: bento_fallocate_in::offset"]
+        [::core::mem::offset_of!(bento_fallocate_in, offset) - 0usize];
+    ["Offset of field: bento_fallocate_in::len"]
+        [::core::mem::offset_of!(bento_fallocate_in, len) - 8usize];
+    ["Offset of field: bento_fallocate_in::size"]
+        [::core::mem::offset_of!(bento_fallocate_in, size) - 16usize];
+    ["Offset of field: bento_fallocate_in::mode"]
+        [::core::mem::offset_of!(bento_fallocate_in, mode) - 24usize];
+    ["Offset of field: bento_fallocate_in::pad"]
+        [::core::mem::offset_of!(bento_fallocate_in, pad) - 28usize];
+};
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct bento_trim {
+    pub start: __u64,
+    pub end: __u64,
+    pub min_len: __u64,
+    pub trimmed: __u64,
+    pub next: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bento_trim"][::core::mem::size_of::<bento_trim>() - 40usize];
+    ["Alignment of bento_trim"][::core::mem::align_of::<bento_trim>() - 8usize];
+    ["Offset of field: bento_trim::start"][::core::mem::offset_of!(bento_trim, start) - 0usize];
+    ["Offset of field: bento_trim::end"][::core::mem::offset_of!(bento_trim, end) - 8usize];
+    ["Offset of field: bento_trim::min_len"]
+        [::core::mem::offset_of!(bento_trim, min_len) - 16usize];
+    ["Offset of field: bento_trim::trimmed"]
+        [::core::mem::offset_of!(bento_trim, trimmed) - 24usize];
+    ["Offset of field: bento_trim::next"][::core::mem::offset_of!(bento_trim, next) - 32usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -303,10 +402,13 @@ pub struct bento_make_in {
     pub target_len: __u32,
     pub mode: __u32,
     pub rdev: __u32,
+    pub xattrs: *const bento_xattr,
+    pub xattr_count: __u32,
+    pub pad: __u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_make_in"][::core::mem::size_of::<bento_make_in>() - 32usize];
+    ["Size of bento_make_in"][::core::mem::size_of::<bento_make_in>() - 48usize];
     ["Alignment of bento_make_in"][::core::mem::align_of::<bento_make_in>() - 8usize];
     ["Offset of field: bento_make_in::name"][::core::mem::offset_of!(bento_make_in, name) - 0usize];
     ["Offset of field: bento_make_in::target"]
@@ -319,6 +421,11 @@ const _: () = {
         [::core::mem::offset_of!(bento_make_in, mode) - 24usize];
     ["Offset of field: bento_make_in::rdev"]
         [::core::mem::offset_of!(bento_make_in, rdev) - 28usize];
+    ["Offset of field: bento_make_in::xattrs"]
+        [::core::mem::offset_of!(bento_make_in, xattrs) - 32usize];
+    ["Offset of field: bento_make_in::xattr_count"]
+        [::core::mem::offset_of!(bento_make_in, xattr_count) - 40usize];
+    ["Offset of field: bento_make_in::pad"][::core::mem::offset_of!(bento_make_in, pad) - 44usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -390,7 +497,15 @@ pub const BENTO_OP_SYNC: bento_op = 27;
 pub const BENTO_OP_PREPARE: bento_op = 28;
 pub const BENTO_OP_EXPORT: bento_op = 29;
 pub const BENTO_OP_IMPORT: bento_op = 30;
-pub const BENTO_OP_MAX: bento_op = 31;
+pub const BENTO_OP_GETXATTR: bento_op = 31;
+pub const BENTO_OP_SETXATTR: bento_op = 32;
+pub const BENTO_OP_REMOVEXATTR: bento_op = 33;
+pub const BENTO_OP_LISTXATTR: bento_op = 34;
+pub const BENTO_OP_FALLOCATE: bento_op = 35;
+pub const BENTO_OP_TMPFILE: bento_op = 36;
+pub const BENTO_OP_TRIM: bento_op = 37;
+pub const BENTO_OP_PARENT: bento_op = 38;
+pub const BENTO_OP_MAX: bento_op = 39;
 pub type bento_op = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -632,10 +747,80 @@ pub struct bento_fs_ops {
             datasync: __u32,
         ) -> ::core::ffi::c_int,
     >,
+    pub getxattr: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            node: __u64,
+            name: *const __u8,
+            name_len: __u32,
+            buf: *mut __u8,
+            len: __u32,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub setxattr: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            node: __u64,
+            in_: *const bento_xattr,
+            flags: __u32,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub removexattr: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            node: __u64,
+            name: *const __u8,
+            name_len: __u32,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub listxattr: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            node: __u64,
+            buf: *mut __u8,
+            len: __u32,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub fallocate: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            node: __u64,
+            in_: *const bento_fallocate_in,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub tmpfile: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            dir: __u64,
+            in_: *const bento_make_in,
+            out: *mut bento_entry,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub trim: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            inout: *mut bento_trim,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub parent: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            dir: __u64,
+            ino: *mut __u64,
+        ) -> ::core::ffi::c_int,
+    >,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_fs_ops"][::core::mem::size_of::<bento_fs_ops>() - 328usize];
+    ["Size of bento_fs_ops"][::core::mem::size_of::<bento_fs_ops>() - 392usize];
     ["Alignment of bento_fs_ops"][::core::mem::align_of::<bento_fs_ops>() - 8usize];
     ["Offset of field: bento_fs_ops::magic"][::core::mem::offset_of!(bento_fs_ops, magic) - 0usize];
     ["Offset of field: bento_fs_ops::abi_version"]
@@ -705,6 +890,21 @@ const _: () = {
         [::core::mem::offset_of!(bento_fs_ops, write) - 312usize];
     ["Offset of field: bento_fs_ops::fsync"]
         [::core::mem::offset_of!(bento_fs_ops, fsync) - 320usize];
+    ["Offset of field: bento_fs_ops::getxattr"]
+        [::core::mem::offset_of!(bento_fs_ops, getxattr) - 328usize];
+    ["Offset of field: bento_fs_ops::setxattr"]
+        [::core::mem::offset_of!(bento_fs_ops, setxattr) - 336usize];
+    ["Offset of field: bento_fs_ops::removexattr"]
+        [::core::mem::offset_of!(bento_fs_ops, removexattr) - 344usize];
+    ["Offset of field: bento_fs_ops::listxattr"]
+        [::core::mem::offset_of!(bento_fs_ops, listxattr) - 352usize];
+    ["Offset of field: bento_fs_ops::fallocate"]
+        [::core::mem::offset_of!(bento_fs_ops, fallocate) - 360usize];
+    ["Offset of field: bento_fs_ops::tmpfile"]
+        [::core::mem::offset_of!(bento_fs_ops, tmpfile) - 368usize];
+    ["Offset of field: bento_fs_ops::trim"][::core::mem::offset_of!(bento_fs_ops, trim) - 376usize];
+    ["Offset of field: bento_fs_ops::parent"]
+        [::core::mem::offset_of!(bento_fs_ops, parent) - 384usize];
 };
 pub const BENTO_PANIC_MESSAGE: bento_panic = 1;
 pub const BENTO_PANIC_INDEX: bento_panic = 2;
@@ -782,6 +982,7 @@ unsafe extern "C" {
         flags: __u32,
     ) -> ::core::ffi::c_int;
     pub fn bento_ks_flush(dev: *mut bento_dev) -> ::core::ffi::c_int;
+    pub fn bento_ks_discard(dev: *mut bento_dev, block: __u64, count: __u64) -> ::core::ffi::c_int;
     pub fn bento_ks_state_write(
         state: *mut bento_state,
         data: *const __u8,

@@ -2,9 +2,9 @@
 //! Rules of `bento_abi.h` that a compiler does not check by itself.
 
 use bento_sys::{
-    bento_attr, bento_buf, bento_cx, bento_dirent, bento_entry, bento_extent, bento_fs_ops,
-    bento_make_in, bento_mount_in, bento_mount_out, bento_rename_in, bento_setattr, bento_statfs,
-    bento_time, bento_write,
+    bento_attr, bento_buf, bento_cx, bento_dirent, bento_entry, bento_extent, bento_fallocate_in,
+    bento_fs_ops, bento_make_in, bento_mount_in, bento_mount_out, bento_rename_in, bento_setattr,
+    bento_statfs, bento_time, bento_trim, bento_write, bento_xattr,
 };
 
 /// Asserts that the fields fill the struct: padding would carry stack bytes across the boundary.
@@ -29,16 +29,20 @@ fn no_struct_has_implicit_padding() {
         bento_time { sec, nsec, pad }
         bento_cx { magic, task, inst, op, flags, uid, gid, pid, pad, now }
         bento_attr { ino, size, blocks, atime, mtime, ctime, btime, generation, mode, nlink, uid,
-            gid, rdev }
+            gid, rdev, flags, xattrs }
         bento_entry { attr, node }
-        bento_setattr { mask, mode, uid, gid, size, atime, mtime, ctime }
+        bento_setattr { mask, mode, uid, gid, size, atime, mtime, ctime, flags, pad }
+        bento_xattr { name, value, name_len, value_len }
+        bento_fallocate_in { offset, len, size, mode, pad }
+        bento_trim { start, end, min_len, trimmed, next }
         bento_extent { offset, len, addr, kind, is_new }
         bento_statfs { blocks, blocks_free, blocks_available, files, files_free, fsid, block_size,
             name_max }
         bento_dirent { ino, cookie, dirent_type, name_len }
         bento_mount_in { dev, options, options_len, flags, state, state_len, schema, pad }
         bento_mount_out { fs, root, max_file_size }
-        bento_make_in { name, target, name_len, target_len, mode, rdev }
+        bento_make_in { name, target, name_len, target_len, mode, rdev, xattrs, xattr_count,
+            pad }
         bento_rename_in { old_dir, new_dir, node, replaced, old_name, new_name, old_name_len,
             new_name_len, flags, pad }
         bento_buf { handle, data, lock }
@@ -52,7 +56,7 @@ fn the_table_is_a_head_and_one_pointer_per_operation() {
     assert_eq!(head, 8 + 4 + 4 + 8 + 8 + 4 + 4 + 16 + 32);
     assert_eq!((size_of::<bento_fs_ops>() - head) % size_of::<usize>(), 0);
     assert_eq!(
-        core::mem::offset_of!(bento_fs_ops, fsync) + size_of::<usize>(),
+        core::mem::offset_of!(bento_fs_ops, parent) + size_of::<usize>(),
         size_of::<bento_fs_ops>()
     );
 }

@@ -80,6 +80,27 @@ impl FileKind {
     }
 }
 
+bitflags! {
+    /// Flags of an inode, as `chattr(1)` sets them (numbers: `FS_*_FL` in `<linux/fs.h>`).
+    ///
+    /// The file system stores them. What they mean is enforced by the host.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct InodeFlags: u32 {
+        /// Writes are synchronous.
+        const SYNC = 0x8;
+        /// Nothing of the inode may change.
+        const IMMUTABLE = 0x10;
+        /// Data may only be appended.
+        const APPEND = 0x20;
+        /// `dump(8)` leaves it out.
+        const NODUMP = 0x40;
+        /// Reading does not change the time of the last access.
+        const NOATIME = 0x80;
+        /// Changes of the directory are synchronous.
+        const DIRSYNC = 0x1_0000;
+    }
+}
+
 /// The attributes of an inode, as `stat(2)` shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attr {
@@ -109,10 +130,15 @@ pub struct Attr {
     pub ctime: Timespec,
     /// Creation.
     pub btime: Timespec,
+    /// Flags; empty without [`crate::OpSet::FLAGS`].
+    pub flags: InodeFlags,
+    /// `false`: the inode certainly has no extended attribute, so that hosts need not ask.
+    pub has_xattrs: bool,
 }
 
 impl Attr {
-    /// An empty inode that belongs to root: times at the epoch, generation 1, no size.
+    /// An empty inode that belongs to root: times at the epoch, generation 1, no size, no flags, no
+    /// extended attributes.
     #[must_use]
     pub const fn new(ino: InodeNo, mode: u32, nlink: u32) -> Self {
         const EPOCH: Timespec = Timespec { sec: 0, nsec: 0 };
@@ -130,6 +156,8 @@ impl Attr {
             mtime: EPOCH,
             ctime: EPOCH,
             btime: EPOCH,
+            flags: InodeFlags::empty(),
+            has_xattrs: false,
         }
     }
 
@@ -158,6 +186,8 @@ bitflags! {
         const MTIME = 1 << 5;
         /// Last change of the inode.
         const CTIME = 1 << 6;
+        /// Flags; only where the file system has [`crate::OpSet::FLAGS`].
+        const FLAGS = 1 << 7;
     }
 }
 
@@ -180,6 +210,8 @@ pub struct SetAttr {
     pub mtime: Timespec,
     /// Last change of the inode.
     pub ctime: Timespec,
+    /// All flags of the inode, not a difference.
+    pub flags: InodeFlags,
 }
 
 impl SetAttr {
@@ -196,6 +228,7 @@ impl SetAttr {
             atime: ZERO,
             mtime: ZERO,
             ctime: ZERO,
+            flags: InodeFlags::empty(),
         }
     }
 
@@ -223,12 +256,15 @@ impl SetAttr {
         if mask.contains(SetAttrMask::CTIME) {
             attr.ctime = self.ctime;
         }
+        if mask.contains(SetAttrMask::FLAGS) {
+            attr.flags = self.flags;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Attr, FileKind, SetAttr, SetAttrMask};
+    use super::{Attr, FileKind, InodeFlags, SetAttr, SetAttrMask};
     use crate::InodeNo;
 
     #[test]
@@ -239,10 +275,15 @@ mod tests {
             mode: 0o040_600,
             uid: 7,
             size: 9,
+            flags: InodeFlags::APPEND,
             ..SetAttr::empty()
         };
         set.apply_to(&mut attr);
         assert_eq!((attr.mode, attr.uid, attr.size), (0o100_600, 0, 9));
+        assert_eq!(attr.flags, InodeFlags::empty());
+        let mask = SetAttrMask::FLAGS;
+        SetAttr { mask, ..set }.apply_to(&mut attr);
+        assert_eq!(attr.flags, InodeFlags::APPEND);
     }
 
     #[test]

@@ -82,6 +82,19 @@ pub trait BlockDevice: Send + Sync + 'static {
     /// # Errors
     /// `EIO` where the device fails.
     fn flush(&self) -> Result;
+
+    /// Tells the device that `count` blocks from `block` on hold nothing, and waits. What they
+    /// read as later is undefined, and their cached contents are: a block is used again by way of
+    /// [`BlockDevice::zeroed`]. The caller sees to it that no crash brings the blocks back into
+    /// use: whatever freed them is durable.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` where the device cannot; `EROFS`; `EIO` where the device fails or a block lies
+    /// behind its end.
+    #[expect(unused_variables, reason = "most devices cannot")]
+    fn discard(&self, block: BlockNo, count: u64) -> Result {
+        Err(Errno::EOPNOTSUPP)
+    }
 }
 
 /// A counted handle of one cached block; the block stays cached while handles exist.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The trait that every file system implements.
 
-use crate::{Attr, BlockDevice, DirBuf, Errno, Extent, InodeNo, Request, Result, SetAttr};
+use crate::{
+    Attr, BlockDevice, DirBuf, Errno, Extent, Fallocate, InodeNo, NewInode, Request, Result,
+    SetAttr, TrimRange, Trimmed, Xattr, XattrFlags,
+};
 use bitflags::bitflags;
 
 bitflags! {
@@ -35,17 +38,33 @@ bitflags! {
         const WRITE = 1 << 10;
         /// [`FileSystem::fsync`] and [`FileSystem::sync`].
         const SYNC = 1 << 11;
+        /// [`FileSystem::getxattr`], `setxattr`, `removexattr`, `listxattr`, and the attributes
+        /// of a [`NewInode`].
+        const XATTR = 1 << 12;
+        /// [`FileSystem::fallocate`]; needs `MAP` and `ALLOCATE`.
+        const FALLOCATE = 1 << 13;
+        /// [`FileSystem::tmpfile`]; needs `CREATE`.
+        const TMPFILE = 1 << 14;
+        /// [`SetAttrMask::FLAGS`](crate::SetAttrMask::FLAGS) and [`Attr::flags`]; needs `SETATTR`.
+        const FLAGS = 1 << 15;
+        /// [`FileSystem::trim`].
+        const TRIM = 1 << 16;
+        /// [`FileSystem::parent`], so that handles of directories can be exported.
+        const EXPORT = 1 << 17;
     }
 }
 
 bitflags! {
-    /// Flags of `renameat2(2)`.
+    /// Flags of `renameat2(2)`. `EXCHANGE` never comes with another.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct RenameFlags: u32 {
         /// Fail with `EEXIST` where the new name exists.
         const NOREPLACE = 1 << 0;
         /// Exchange the two names, both of which must exist.
         const EXCHANGE = 1 << 1;
+        /// Leave a whiteout under the old name: a new character device 0:0 of mode 0, owned by the
+        /// caller. A file system that cannot returns `EINVAL`.
+        const WHITEOUT = 1 << 2;
     }
 }
 
@@ -57,9 +76,26 @@ pub struct MountOptions<'a> {
     /// This mount replaces an instance that panicked, while inodes stay in use: orphans must
     /// stay until [`FileSystem::forget`].
     pub repair: bool,
+    /// Do not replay the log, show the disk as the crash left it. Only with `read_only`; damage
+    /// that a replay would repair may show as `EUCLEAN`.
+    pub no_recovery: bool,
+    /// Tell the device about freed blocks ([`BlockDevice::discard`]) once the free is durable. A
+    /// device that cannot is no error.
+    pub discard: bool,
     /// The options that the host does not know, as `a,b=c`; empty where there are none. The file
     /// system logs an error that names an option it does not know, and returns `EINVAL`.
     pub text: &'a str,
+}
+
+impl MountOptions<'static> {
+    /// Read and write, nothing special.
+    pub const DEFAULT: Self = Self {
+        read_only: false,
+        repair: false,
+        no_recovery: false,
+        discard: false,
+        text: "",
+    };
 }
 
 /// An inode as the file system hands it to the host.
@@ -173,16 +209,15 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Sets attributes in one transaction. With `SIZE` blocks behind the new size are freed and a
+    /// Sets attributes in one transaction; what flags forbid has been checked. With `SIZE` blocks behind the new size are freed and a
     /// partial last block is left as it is (the host has zeroed it); `EAGAIN` as in
     /// [`FileSystem::forget`]. Holds: inode exclusive; no page of the cut range is in the cache.
     fn setattr(&self, req: &Request, node: &Self::Node, set: &SetAttr) -> Result {
         Err(Errno::ENOSYS)
     }
 
-    /// A new regular file. `mode` is final: the umask and the directory's set-group-id bit have
-    /// been applied by the host to it and to `req.gid`. The same holds for `mknod`, `mkdir`,
-    /// `symlink`. Holds: directory exclusive; the name does not exist.
+    /// A new regular file. Holds: directory exclusive; the name does not exist. The same holds for
+    /// `mknod`, `mkdir`, `symlink`.
     ///
     /// # Errors
     /// `EEXIST`, `ENOSPC` (nothing is changed), `EMLINK`.
@@ -191,18 +226,18 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         req: &Request,
         parent: &Self::Node,
         name: &[u8],
-        mode: u32,
+        new: &NewInode<'_>,
     ) -> Result<Entry<Self::Node>> {
         Err(Errno::ENOSYS)
     }
 
-    /// A new special file; `mode` holds its kind, `rdev` the device number.
+    /// A new special file; `new.mode` holds its kind, `rdev` the device number.
     fn mknod(
         &self,
         req: &Request,
         parent: &Self::Node,
         name: &[u8],
-        mode: u32,
+        new: &NewInode<'_>,
         rdev: u32,
     ) -> Result<Entry<Self::Node>> {
         Err(Errno::ENOSYS)
@@ -214,18 +249,19 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         req: &Request,
         parent: &Self::Node,
         name: &[u8],
-        mode: u32,
+        new: &NewInode<'_>,
     ) -> Result<Entry<Self::Node>> {
         Err(Errno::ENOSYS)
     }
 
-    /// A new symbolic link to `target` (1 to 4095 bytes).
+    /// A new symbolic link to `target` (1 to 4095 bytes); `new.mode` is `0o120_777`.
     fn symlink(
         &self,
         req: &Request,
         parent: &Self::Node,
         name: &[u8],
         target: &[u8],
+        new: &NewInode<'_>,
     ) -> Result<Entry<Self::Node>> {
         Err(Errno::ENOSYS)
     }
@@ -235,7 +271,27 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         Err(Errno::ENOSYS)
     }
 
-    /// A new name for `node`, which is no directory. Holds: directory and inode exclusive.
+    /// A new regular file without a name (`O_TMPFILE`): an orphan, link count 0, until `link`
+    /// gives it a name or `forget` frees it. `parent` is where it would lie. Holds: directory
+    /// shared.
+    ///
+    /// # Errors
+    /// `ENOSPC` (nothing is changed).
+    fn tmpfile(
+        &self,
+        req: &Request,
+        parent: &Self::Node,
+        new: &NewInode<'_>,
+    ) -> Result<Entry<Self::Node>> {
+        Err(Errno::ENOSYS)
+    }
+
+    /// A new name for `node`, which is no directory. A node of `tmpfile` stops being an orphan.
+    /// Holds: directory and inode exclusive.
+    ///
+    /// # Errors
+    /// `EEXIST`, `EMLINK`, `ENOSPC` (nothing is changed); `ENOENT` for an inode without a name
+    /// that never came from `tmpfile`, where the file system can tell.
     fn link(
         &self,
         req: &Request,
@@ -271,6 +327,10 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// `node` is what the old name names; `replaced` is what the new name names, where it exists
     /// (exchanged with `EXCHANGE`, else removed as by `unlink` or `rmdir`). The two directories
     /// may be the same node. Loops have been ruled out. Holds: all four exclusive.
+    ///
+    /// # Errors
+    /// `EINVAL`: a flag that the file system does not implement (nothing is changed). `EEXIST`,
+    /// `ENOENT`, `ENOTEMPTY`, `EMLINK`, `ENOSPC` (nothing is changed).
     fn rename(
         &self,
         req: &Request,
@@ -327,5 +387,85 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// the last step before unmount).
     fn sync(&self, req: &Request) -> Result {
         Ok(())
+    }
+
+    /// The value of the extended attribute `name`, into `out`; returns its length. An empty `out`
+    /// asks for the length alone. Takes no lock of the host: may run in parallel to `setxattr`,
+    /// and must then see the old value or the new one. No transaction may be started.
+    ///
+    /// # Errors
+    /// `ENODATA`: no such attribute. `ERANGE`: `out` is too small.
+    fn getxattr(&self, node: &Self::Node, name: &[u8], out: &mut [u8]) -> Result<usize> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Sets an extended attribute, in one transaction, and the time of the last change of the
+    /// inode to `req.now`. Holds: inode exclusive.
+    ///
+    /// # Errors
+    /// `EEXIST` with `CREATE`, `ENODATA` with `REPLACE`; `ENOSPC`, `E2BIG` (more than an inode can
+    /// hold): nothing is changed.
+    fn setxattr(
+        &self,
+        req: &Request,
+        node: &Self::Node,
+        attr: &Xattr<'_>,
+        flags: XattrFlags,
+    ) -> Result {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Removes an extended attribute, in one transaction; the time changes as with `setxattr`.
+    /// Holds: inode exclusive.
+    ///
+    /// # Errors
+    /// `ENODATA`: no such attribute.
+    fn removexattr(&self, req: &Request, node: &Self::Node, name: &[u8]) -> Result {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// The full names of all extended attributes, each followed by a NUL, into `out`; returns
+    /// their length. Otherwise as [`FileSystem::getxattr`].
+    ///
+    /// # Errors
+    /// `ERANGE`: `out` is too small. `E2BIG`: more than [`Xattr::LIST_MAX`] bytes.
+    fn listxattr(&self, node: &Self::Node, out: &mut [u8]) -> Result<usize> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Changes the space under a range of a regular file; the times change by `setattr`.
+    ///
+    /// `Collapse` and `Insert` are one transaction each. The others may stop after a part that is
+    /// consistent in itself: `EAGAIN` as in [`FileSystem::forget`]; the host repeats the whole
+    /// request. The size moves in the transaction that completes the request, or before.
+    ///
+    /// Holds: inode exclusive; no page of the range (`Collapse` and `Insert`: from its start to
+    /// the end of the file) is in the cache, no I/O on it is in flight, and partial blocks at its
+    /// ends have been zeroed.
+    ///
+    /// # Errors
+    /// `ENOSPC` (what was done before stays, and is consistent); `EFBIG`: a `Collapse` or `Insert`
+    /// that does not fit into one transaction, or that would move data behind `MAX_FILE_SIZE`
+    /// (nothing is changed).
+    fn fallocate(&self, req: &Request, node: &Self::Node, range: &Fallocate) -> Result {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Discards free space of the device in one bounded step. Blocks whose free is not durable
+    /// yet are left alone, and none that is being discarded may be allocated meanwhile. Holds
+    /// nothing; runs in parallel to everything.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP`: the device cannot.
+    fn trim(&self, req: &Request, range: &TrimRange) -> Result<Trimmed> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// The directory that holds the directory `dir`, which is not the root. Holds nothing.
+    ///
+    /// # Errors
+    /// `ESTALE`: `dir` has been removed.
+    fn parent(&self, dir: &Self::Node) -> Result<InodeNo> {
+        Err(Errno::EOPNOTSUPP)
     }
 }

@@ -10,8 +10,10 @@
 //! | [`fs`] | the trait [`FileSystem`]: names and argument order of `fuser`, but typed returns |
 //! | [`upgrade`] | the trait [`Upgrade`]: how one build hands a live mount to the next |
 //! | [`device`] | [`BlockDevice`] and [`BlockBuf`]: metadata blocks, ordered writes, flush |
+//! | [`xattr`] | [`Xattr`], and [`NewInode`]: what an inode starts with |
+//! | [`space`] | [`Fallocate`] in files, [`TrimRange`] on the device |
 //! | [`extent`] | [`Extent`]: where the bytes of a file lie, for mapped I/O |
-//! | [`attr`] | [`Attr`], [`SetAttr`], [`FileKind`], [`Timespec`] |
+//! | [`attr`] | [`Attr`], [`SetAttr`], [`InodeFlags`], [`FileKind`], [`Timespec`] |
 //! | [`request`] | [`Request`]: who asks, and when |
 //! | [`dirbuf`] | [`DirBuf`]: where `readdir` puts its entries |
 //! | [`mapped`] | read, write and truncate of a mapped file system, for hosts without iomap |
@@ -30,28 +32,33 @@ pub mod extent;
 pub mod fs;
 pub mod mapped;
 pub mod request;
+pub mod space;
 pub mod upgrade;
+pub mod xattr;
 
 /// Locks: names and signatures of `std::sync`; `lock()` fails only after a panic (`EIO`).
 pub mod sync {
     pub use bento_sync::{Mutex, MutexGuard, Poisoned, RwLock, RwLockReadGuard, RwLockWriteGuard};
 }
 
-pub use attr::{Attr, FileKind, SetAttr, SetAttrMask, Timespec};
+pub use attr::{Attr, FileKind, InodeFlags, SetAttr, SetAttrMask, Timespec};
 pub use device::{BlockBuf, BlockDevice, BlockNo, BlockWrite, NoDevice, WriteOrder};
 pub use dirbuf::DirBuf;
 pub use errno::{Errno, Result};
 pub use extent::{Extent, ExtentKind};
 pub use fs::{Entry, FileSystem, MountOptions, OpSet, RenameFlags, StatFs};
 pub use request::Request;
+pub use space::{Fallocate, FallocateMode, TrimRange, Trimmed};
 pub use upgrade::{StateReader, StateWriter, Upgrade};
+pub use xattr::{NewInode, Xattr, XattrFlags};
 
 /// What a file system imports: `use bento::prelude::*` is the one glob import that is welcome.
 pub mod prelude {
     pub use crate::{
-        Attr, BlockBuf, BlockDevice, BlockNo, DirBuf, Entry, Errno, Extent, ExtentKind, FileKind,
-        FileSystem, InodeNo, MountOptions, OpSet, RenameFlags, Request, Result, SetAttr,
-        SetAttrMask, StatFs, StateReader, StateWriter, Timespec, Upgrade,
+        Attr, BlockBuf, BlockDevice, BlockNo, DirBuf, Entry, Errno, Extent, ExtentKind, Fallocate,
+        FallocateMode, FileKind, FileSystem, InodeFlags, InodeNo, MountOptions, NewInode, OpSet,
+        RenameFlags, Request, Result, SetAttr, SetAttrMask, StatFs, StateReader, StateWriter,
+        Timespec, TrimRange, Trimmed, Upgrade, Xattr, XattrFlags,
     };
 }
 

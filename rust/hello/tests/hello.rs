@@ -10,9 +10,8 @@ const FILE: InodeNo = InodeNo(2);
 
 fn options(text: &str) -> MountOptions<'_> {
     MountOptions {
-        read_only: false,
-        repair: false,
         text,
+        ..MountOptions::DEFAULT
     }
 }
 

@@ -153,6 +153,11 @@ impl BlockDevice for KernelDisk {
         // SAFETY: the device is valid by the invariant.
         check(unsafe { bento_sys::bento_ks_flush(self.dev.as_ptr()) })
     }
+
+    fn discard(&self, block: BlockNo, count: u64) -> Result {
+        // SAFETY: the device is valid by the invariant.
+        check(unsafe { bento_sys::bento_ks_discard(self.dev.as_ptr(), block.0, count) })
+    }
 }
 
 /// Blocks per write where there is no memory for a list: 256 bytes of stack.

@@ -102,8 +102,8 @@ fn open(image: &Path, options: &Options) -> Result<Host<Xv6<FileDisk>>> {
     let text = options.text.join(",");
     let options = MountOptions {
         read_only: options.read_only,
-        repair: false,
         text: &text,
+        ..MountOptions::DEFAULT
     };
     Host::mount(disk, &options).with_context(|| format!("{name}: not mounted"))
 }

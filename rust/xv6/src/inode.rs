@@ -8,7 +8,7 @@ use crate::txn::Txn;
 use crate::volume::ReadBlock;
 use alloc::boxed::Box;
 use bento::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use bento::{Attr, BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, Timespec};
+use bento::{Attr, BlockDevice, BlockNo, Errno, FileKind, InodeFlags, InodeNo, Result, Timespec};
 use zerocopy::little_endian::{I64, U32};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -280,6 +280,8 @@ impl Inode {
             mtime: self.mtime,
             ctime: self.ctime,
             btime: self.btime,
+            flags: InodeFlags::empty(),
+            has_xattrs: false,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::symlink;
 use crate::volume::Volume;
 use crate::{NAME, Xv6};
 use bento::{Attr, BlockDevice, DirBuf, Entry, Errno, Extent, FileKind, FileSystem, InodeNo};
-use bento::{MountOptions, OpSet, RenameFlags, Request, Result, SetAttr, StatFs};
+use bento::{MountOptions, NewInode, OpSet, RenameFlags, Request, Result, SetAttr, StatFs};
 
 /// What a host needs to know of a node.
 fn entry(node: Node) -> Result<Entry<Node>> {
@@ -102,12 +102,18 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         self.volume.setattr(node, set)
     }
 
-    fn create(&self, req: &Request, parent: &Node, name: &[u8], mode: u32) -> Result<Entry<Node>> {
-        let new = New::Node {
+    fn create(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        new: &NewInode<'_>,
+    ) -> Result<Entry<Node>> {
+        let kind = New::Node {
             kind: FileKind::Regular,
             rdev: 0,
         };
-        entry(self.make(req, parent, name, mode, new)?)
+        entry(self.make(req, parent, name, new.mode, kind)?)
     }
 
     fn mknod(
@@ -115,19 +121,25 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         req: &Request,
         parent: &Node,
         name: &[u8],
-        mode: u32,
+        new: &NewInode<'_>,
         rdev: u32,
     ) -> Result<Entry<Node>> {
-        let new = match FileKind::from_mode(mode).ok_or(Errno::EINVAL)? {
+        let kind = match FileKind::from_mode(new.mode).ok_or(Errno::EINVAL)? {
             FileKind::Directory | FileKind::Symlink => return Err(Errno::EINVAL),
             kind @ (FileKind::CharDevice | FileKind::BlockDevice) => New::Node { kind, rdev },
             kind => New::Node { kind, rdev: 0 },
         };
-        entry(self.make(req, parent, name, mode, new)?)
+        entry(self.make(req, parent, name, new.mode, kind)?)
     }
 
-    fn mkdir(&self, req: &Request, parent: &Node, name: &[u8], mode: u32) -> Result<Entry<Node>> {
-        entry(self.make(req, parent, name, mode, New::Directory)?)
+    fn mkdir(
+        &self,
+        req: &Request,
+        parent: &Node,
+        name: &[u8],
+        new: &NewInode<'_>,
+    ) -> Result<Entry<Node>> {
+        entry(self.make(req, parent, name, new.mode, New::Directory)?)
     }
 
     fn symlink(
@@ -136,6 +148,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         parent: &Node,
         name: &[u8],
         target: &[u8],
+        _: &NewInode<'_>,
     ) -> Result<Entry<Node>> {
         entry(self.make(req, parent, name, 0o777, New::Symlink { target })?)
     }
@@ -166,6 +179,9 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         replaced: Option<&Node>,
         flags: RenameFlags,
     ) -> Result {
+        if flags.contains(RenameFlags::WHITEOUT) {
+            return Err(Errno::EINVAL);
+        }
         self.volume
             .with_space(|| self.volume.rename(req, from, to, node, replaced, flags))
     }

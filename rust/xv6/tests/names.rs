@@ -3,7 +3,7 @@
 
 mod host;
 
-use bento::{Errno, FileKind, RenameFlags, Timespec};
+use bento::{Errno, FileKind, NewInode, RenameFlags, Timespec};
 use host::fresh;
 use std::collections::BTreeSet;
 
@@ -224,7 +224,7 @@ fn a_removed_directory_takes_no_new_names() {
     let dir = host.mkdir("d").expect("mkdir");
     host.fs_rmdir("d").expect("rmdir");
     let req = host.req();
-    let made = bento::FileSystem::create(&host.fs, &req, &dir, b"f", 0o644);
+    let made = bento::FileSystem::create(&host.fs, &req, &dir, b"f", &NewInode::plain(0o100_644));
     assert_eq!(made.err(), Some(Errno::ENOENT));
     let found = bento::FileSystem::lookup(&host.fs, &req, &dir, b"f");
     assert_eq!(found.err(), Some(Errno::ENOENT));

@@ -27,7 +27,10 @@ fn churn(fs: &Xv6<MemDisk>, dir: &Node, seed: u64) {
     let mut rng = Rng::new(seed);
     for round in 0..150 {
         let req = request(round);
-        let file = fs.create(&req, dir, b"f", 0o644).expect("create").node;
+        let file = fs
+            .create(&req, dir, b"f", &NewInode::plain(0o100_644))
+            .expect("create")
+            .node;
         for _ in 0..rng.below(6) {
             let at = rng.below(64) * BLOCK;
             let got = fs
@@ -77,13 +80,13 @@ fn operations_of_many_threads_leave_a_clean_disk() {
     let root = fs.load(Xv6::<MemDisk>::ROOT).expect("root").node;
     let mut dirs: Vec<_> = (0..4u8)
         .map(|n| {
-            fs.mkdir(&request(0), &root, &[b'a' + n], 0o755)
+            fs.mkdir(&request(0), &root, &[b'a' + n], &NewInode::plain(0o040_755))
                 .expect("mkdir")
                 .node
         })
         .collect();
     let shared = fs
-        .create(&request(0), &root, b"shared", 0o644)
+        .create(&request(0), &root, b"shared", &NewInode::plain(0o100_644))
         .expect("create")
         .node;
     let before = fs.statfs().expect("statfs");

@@ -92,11 +92,13 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         let regular = FileKind::Regular.mode_bits();
         let entry = self.leaf().call(|fs| match make {
             Make::Node(mode, _) if mode & FileKind::MODE_MASK == regular => {
-                fs.create(req, dir, name, mode)
+                fs.create(req, dir, name, &NewInode::plain(mode))
             }
-            Make::Node(mode, rdev) => fs.mknod(req, dir, name, mode, rdev),
-            Make::Directory(mode) => fs.mkdir(req, dir, name, mode),
-            Make::Symlink(target) => fs.symlink(req, dir, name, target),
+            Make::Node(mode, rdev) => fs.mknod(req, dir, name, &NewInode::plain(mode), rdev),
+            Make::Directory(mode) => fs.mkdir(req, dir, name, &NewInode::plain(mode)),
+            Make::Symlink(target) => {
+                fs.symlink(req, dir, name, target, &NewInode::plain(0o120_777))
+            }
         })?;
         self.answer(&self.table.pin_new(entry)?)
     }

@@ -14,11 +14,7 @@ fn mount<F: FileSystem<Device = NoDevice>>(dir: &TempDir) -> Mounted
 where
     NoDevice: HostDevice,
 {
-    let options = MountOptions {
-        read_only: false,
-        repair: false,
-        text: "",
-    };
+    let options = MountOptions::DEFAULT;
     let host = Host::<F>::mount(NoDevice, &options).expect("mount");
     let settings = Settings {
         source: "none".into(),

@@ -19,11 +19,7 @@ struct Fixture {
 impl Fixture {
     fn new(blocks: usize) -> Self {
         let dev = Ram::new(blocks);
-        let options = MountOptions {
-            read_only: false,
-            repair: false,
-            text: "",
-        };
+        let options = MountOptions::DEFAULT;
         Self {
             fs: ExtentFs::mount(dev.clone(), &options).expect("mount"),
             dev,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Inodes: into memory, out of memory, attributes.
 
-use super::{KernelFs, borrow, convert, publish, reclaim, request, reserve};
+use super::enter::{on_fs, on_node, on_request};
+use super::handle::{publish, reclaim, reserve};
+use super::{KernelFs, convert};
 use crate::guard::guard;
-use bento::InodeNo;
+use bento::{Errno, InodeNo, OpSet, SetAttrMask};
 use bento_sys::{bento_attr, bento_cx, bento_entry, bento_setattr};
 use core::ffi::c_int;
 
@@ -13,17 +15,17 @@ pub(super) unsafe extern "C" fn load<F: KernelFs>(
     ino: u64,
     out: *mut bento_entry,
 ) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
+    let call = |fs: &F| {
         let memory = reserve::<F::Node>()?;
         let entry = fs.load(InodeNo(ino))?;
         let attr = convert::attr_out(&entry.attr);
         let node = publish(memory, entry.node);
         // SAFETY: out.
         unsafe { out.write(bento_entry { attr, node }) };
-        Ok(0)
-    })
+        Ok(())
+    };
+    // SAFETY: fs.
+    unsafe { on_fs(fs, call) }
 }
 
 pub(super) unsafe extern "C" fn drop_node<F: KernelFs>(_cx: *mut bento_cx, node: u64) {
@@ -40,14 +42,9 @@ pub(super) unsafe extern "C" fn forget<F: KernelFs>(
     fs: u64,
     node: u64,
 ) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
-        // SAFETY: node.
-        let node = unsafe { borrow::<F::Node>(node) };
-        // SAFETY: cx.
-        fs.forget(&unsafe { request(cx) }, node).map(|()| 0)
-    })
+    let call = |fs: &F, req: &_, node: &_| fs.forget(req, node);
+    // SAFETY: cx, fs, node.
+    unsafe { on_request((cx, fs, node), call) }
 }
 
 pub(super) unsafe extern "C" fn getattr<F: KernelFs>(
@@ -56,15 +53,14 @@ pub(super) unsafe extern "C" fn getattr<F: KernelFs>(
     node: u64,
     out: *mut bento_attr,
 ) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
-        // SAFETY: node.
-        let attr = fs.getattr(unsafe { borrow::<F::Node>(node) })?;
+    let call = |fs: &F, node: &F::Node| {
+        let attr = fs.getattr(node)?;
         // SAFETY: out.
         unsafe { out.write(convert::attr_out(&attr)) };
-        Ok(0)
-    })
+        Ok(())
+    };
+    // SAFETY: fs, node.
+    unsafe { on_node((fs, node), call) }
 }
 
 pub(super) unsafe extern "C" fn setattr<F: KernelFs>(
@@ -73,14 +69,14 @@ pub(super) unsafe extern "C" fn setattr<F: KernelFs>(
     node: u64,
     input: *const bento_setattr,
 ) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
-        // SAFETY: node.
-        let node = unsafe { borrow::<F::Node>(node) };
+    let call = |fs: &F, req: &_, node: &_| {
         // SAFETY: in.
-        let set = convert::setattr_in(unsafe { &*input });
-        // SAFETY: cx.
-        fs.setattr(&unsafe { request(cx) }, node, &set).map(|()| 0)
-    })
+        let set = convert::setattr_in(unsafe { &*input })?;
+        if set.mask.contains(SetAttrMask::FLAGS) && !F::OPS.contains(OpSet::FLAGS) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        fs.setattr(req, node, &set)
+    };
+    // SAFETY: cx, fs, node.
+    unsafe { on_request((cx, fs, node), call) }
 }

@@ -5,9 +5,21 @@
 //! |---|---|
 //! | `mount` | mount, unmount, statfs, sync; hand-over at an upgrade |
 //! | `inode` | load, drop, forget, attributes |
+//! | `make` | new inodes |
 //! | `names` | directories and links |
 //! | `data` | mapped I/O and its fallback |
+//! | `xattr` | extended attributes |
+//! | `space` | fallocate and trim |
+//!
+//! | module | what they share |
+//! |---|---|
+//! | `enter` | the way in: guard, handles, request |
+//! | `handle` | values that bentofs holds |
+//! | `args` | arguments of C as checked, borrowed values |
 //! | `convert` | structs of the ABI from and to types of the API |
+//!
+//! What breaks the rules of `bento_abi.h` is refused here, on both sides: an argument of C with an
+//! errno, an answer of the file system with `EIO` and a line in the log.
 //!
 //! # Contract
 //! Each function relies on what `bento_abi.h` promises. SAFETY comments refer to these clauses:
@@ -18,21 +30,20 @@
 //! - **in**: an input struct is valid during the call; bytes are valid for their length.
 //! - **out**: an output is valid for writes and nobody else looks at it during the call.
 
+mod args;
 mod convert;
 mod data;
+mod enter;
+mod handle;
 mod inode;
+mod make;
 mod mount;
 mod names;
+mod space;
+mod xattr;
 
-use alloc::boxed::Box;
-use bento::{Errno, Request, Result, Upgrade};
-use bento_sys::{
-    BENTO_ABI_MAGIC, BENTO_ABI_VERSION, BENTO_OPS_ALLOCATE, BENTO_OPS_CREATE, BENTO_OPS_LINK,
-    BENTO_OPS_MAP, BENTO_OPS_MKDIR, BENTO_OPS_READ, BENTO_OPS_RENAME, BENTO_OPS_SETATTR,
-    BENTO_OPS_SYMLINK, BENTO_OPS_SYNC, BENTO_OPS_UNLINK, BENTO_OPS_WRITE, bento_cx, bento_fs_ops,
-};
-use core::mem::MaybeUninit;
-use core::ptr;
+use bento::{OpSet, Upgrade};
+use bento_sys::{BENTO_ABI_MAGIC, BENTO_ABI_VERSION, bento_fs_ops};
 use libbentoks::KernelDevice;
 
 /// A file system that can be a kernel module.
@@ -43,9 +54,11 @@ impl<F: Upgrade<Device: KernelDevice>> KernelFs for F {}
 /// The table of a file system; `version` replaces `F::VERSION` where it is given.
 ///
 /// # Panics
-/// While the module is compiled, where name or version are too long or empty.
+/// While the module is compiled, where name or version are too long or empty, or an operation is
+/// offered without another that it needs.
 #[must_use]
 pub const fn table<F: KernelFs>(version: Option<&str>) -> bento_fs_ops {
+    assert!(is_closed(F::OPS), "OPS: an operation needs another one");
     bento_fs_ops {
         magic: BENTO_ABI_MAGIC,
         abi_version: BENTO_ABI_VERSION,
@@ -74,10 +87,10 @@ pub const fn table<F: KernelFs>(version: Option<&str>) -> bento_fs_ops {
         setattr: Some(inode::setattr::<F>),
         lookup: Some(names::lookup::<F>),
         readdir: Some(names::readdir::<F>),
-        create: Some(names::create::<F>),
-        mknod: Some(names::mknod::<F>),
-        mkdir: Some(names::mkdir::<F>),
-        symlink: Some(names::symlink::<F>),
+        create: Some(make::create::<F>),
+        mknod: Some(make::mknod::<F>),
+        mkdir: Some(make::mkdir::<F>),
+        symlink: Some(make::symlink::<F>),
         readlink: Some(names::readlink::<F>),
         link: Some(names::link::<F>),
         unlink: Some(names::unlink::<F>),
@@ -89,6 +102,14 @@ pub const fn table<F: KernelFs>(version: Option<&str>) -> bento_fs_ops {
         read: Some(data::read::<F>),
         write: Some(data::write::<F>),
         fsync: Some(data::fsync::<F>),
+        getxattr: Some(xattr::getxattr::<F>),
+        setxattr: Some(xattr::setxattr::<F>),
+        removexattr: Some(xattr::removexattr::<F>),
+        listxattr: Some(xattr::listxattr::<F>),
+        fallocate: Some(space::fallocate::<F>),
+        tmpfile: Some(make::tmpfile::<F>),
+        trim: Some(space::trim::<F>),
+        parent: Some(names::parent::<F>),
     }
 }
 
@@ -107,22 +128,46 @@ const fn padded<const N: usize>(text: &str) -> [u8; N] {
     bytes
 }
 
+/// Each operation comes with those that it needs.
+const fn is_closed(ops: OpSet) -> bool {
+    let needs = [
+        (OpSet::ALLOCATE, OpSet::MAP),
+        (OpSet::FALLOCATE, OpSet::MAP.union(OpSet::ALLOCATE)),
+        (OpSet::TMPFILE, OpSet::CREATE),
+        (OpSet::FLAGS, OpSet::SETATTR),
+    ];
+    let mut at = 0;
+    while at < needs.len() {
+        if ops.contains(needs[at].0) && !ops.contains(needs[at].1) {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 // The bits of `bento::OpSet` are those of the ABI.
 const _: () = {
-    use bento::OpSet;
+    use bento_sys as abi;
     let same = [
-        (OpSet::CREATE, BENTO_OPS_CREATE),
-        (OpSet::MKDIR, BENTO_OPS_MKDIR),
-        (OpSet::SYMLINK, BENTO_OPS_SYMLINK),
-        (OpSet::LINK, BENTO_OPS_LINK),
-        (OpSet::UNLINK, BENTO_OPS_UNLINK),
-        (OpSet::RENAME, BENTO_OPS_RENAME),
-        (OpSet::SETATTR, BENTO_OPS_SETATTR),
-        (OpSet::MAP, BENTO_OPS_MAP),
-        (OpSet::ALLOCATE, BENTO_OPS_ALLOCATE),
-        (OpSet::READ, BENTO_OPS_READ),
-        (OpSet::WRITE, BENTO_OPS_WRITE),
-        (OpSet::SYNC, BENTO_OPS_SYNC),
+        (OpSet::CREATE, abi::BENTO_OPS_CREATE),
+        (OpSet::MKDIR, abi::BENTO_OPS_MKDIR),
+        (OpSet::SYMLINK, abi::BENTO_OPS_SYMLINK),
+        (OpSet::LINK, abi::BENTO_OPS_LINK),
+        (OpSet::UNLINK, abi::BENTO_OPS_UNLINK),
+        (OpSet::RENAME, abi::BENTO_OPS_RENAME),
+        (OpSet::SETATTR, abi::BENTO_OPS_SETATTR),
+        (OpSet::MAP, abi::BENTO_OPS_MAP),
+        (OpSet::ALLOCATE, abi::BENTO_OPS_ALLOCATE),
+        (OpSet::READ, abi::BENTO_OPS_READ),
+        (OpSet::WRITE, abi::BENTO_OPS_WRITE),
+        (OpSet::SYNC, abi::BENTO_OPS_SYNC),
+        (OpSet::XATTR, abi::BENTO_OPS_XATTR),
+        (OpSet::FALLOCATE, abi::BENTO_OPS_FALLOCATE),
+        (OpSet::TMPFILE, abi::BENTO_OPS_TMPFILE),
+        (OpSet::FLAGS, abi::BENTO_OPS_FLAGS),
+        (OpSet::TRIM, abi::BENTO_OPS_TRIM),
+        (OpSet::EXPORT, abi::BENTO_OPS_EXPORT),
     ];
     let (mut at, mut all) = (0, 0);
     while at < same.len() {
@@ -132,90 +177,3 @@ const _: () = {
     }
     assert!(OpSet::all().bits() == all, "an operation is missing above");
 };
-
-/// The request that a context stands for.
-///
-/// # Safety
-/// Clause cx.
-#[inline]
-unsafe fn request(cx: *const bento_cx) -> Request {
-    // SAFETY: the caller's guarantee.
-    let cx = unsafe { &*cx };
-    Request {
-        uid: cx.uid,
-        gid: cx.gid,
-        pid: cx.pid,
-        now: convert::time_in(&cx.now),
-    }
-}
-
-/// The value behind a handle: an instance or a node.
-///
-/// # Safety
-/// Clause fs or node, for `T`.
-#[inline]
-unsafe fn borrow<'a, T>(handle: u64) -> &'a T {
-    // SAFETY: by those clauses the handle came from `publish()` and is not yet dropped; values are
-    // only ever shared.
-    unsafe { &*ptr::with_exposed_provenance(handle as usize) }
-}
-
-/// Takes a value back to drop it.
-///
-/// # Safety
-/// As `borrow()`; and the handle is used nowhere else, now and later.
-#[inline]
-unsafe fn reclaim<T>(handle: u64) -> Box<T> {
-    let value = ptr::with_exposed_provenance_mut(handle as usize);
-    // SAFETY: the handle came from `publish()`, and nobody else uses it.
-    unsafe { Box::from_raw(value) }
-}
-
-/// Bytes of the caller.
-///
-/// # Safety
-/// Clause in: valid for `len` bytes during the call. With `len` 0 the pointer may be NULL.
-#[inline]
-unsafe fn bytes<'a>(start: *const u8, len: u32) -> &'a [u8] {
-    if len == 0 {
-        return &[];
-    }
-    // SAFETY: the caller's guarantee; the length is not zero, so neither is the pointer.
-    unsafe { core::slice::from_raw_parts(start, len as usize) }
-}
-
-/// Memory of the caller to be filled.
-///
-/// # Safety
-/// Clause out: valid for `len` bytes during the call, initialised, and ours alone.
-#[inline]
-unsafe fn bytes_mut<'a>(start: *mut u8, len: u32) -> &'a mut [u8] {
-    if len == 0 {
-        return &mut [];
-    }
-    // SAFETY: the caller's guarantee; the length is not zero, so neither is the pointer.
-    unsafe { core::slice::from_raw_parts_mut(start, len as usize) }
-}
-
-/// Memory for a value that bentofs will hold. Taken before the operation that makes the value, so
-/// that nothing is changed where there is none.
-#[inline]
-fn reserve<T>() -> Result<Box<MaybeUninit<T>>> {
-    if size_of::<T>() == 0 {
-        return Ok(Box::new_uninit());
-    }
-    // SAFETY: the size is not zero.
-    let memory = unsafe { alloc::alloc::alloc(core::alloc::Layout::new::<T>()) };
-    if memory.is_null() {
-        return Err(Errno::ENOMEM);
-    }
-    // SAFETY: the memory comes from the global allocator, with the layout of `T`.
-    Ok(unsafe { Box::from_raw(memory.cast()) })
-}
-
-/// Gives a value to bentofs: its handle, never 0.
-#[inline]
-fn publish<T>(memory: Box<MaybeUninit<T>>, value: T) -> u64 {
-    let value = Box::into_raw(Box::write(memory, value));
-    value.expose_provenance() as u64
-}

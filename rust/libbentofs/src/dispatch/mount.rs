@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Life of an instance: mount, unmount, statfs, sync, and the hand-over at an upgrade.
 
-use super::{KernelFs, borrow, bytes, convert, publish, reclaim, request, reserve};
+use super::args::{bytes, request};
+use super::enter::on_fs;
+use super::handle::{publish, reclaim, reserve};
+use super::{KernelFs, convert};
 use crate::guard::guard;
 use bento::{Errno, MountOptions, Result, StateReader, StateWriter};
 use bento_sys::{
-    BENTO_MOUNT_RDONLY, BENTO_MOUNT_REPAIR, bento_cx, bento_mount_in, bento_mount_out, bento_state,
-    bento_statfs,
+    BENTO_MOUNT_DISCARD, BENTO_MOUNT_NORECOVERY, BENTO_MOUNT_RDONLY, BENTO_MOUNT_REPAIR, bento_cx,
+    bento_mount_in, bento_mount_out, bento_state, bento_statfs,
 };
 use core::ffi::c_int;
 use libbentoks::KernelDevice;
 
-/// The options of a mount.
+/// The options of a mount; `EINVAL` for flags that do not exist or do not fit together.
 ///
 /// # Safety
 /// Clause in.
@@ -22,11 +25,24 @@ unsafe fn options(input: &bento_mount_in) -> Result<MountOptions<'_>> {
         log::error!("mount options are not valid UTF-8");
         Errno::EINVAL
     })?;
-    Ok(MountOptions {
-        read_only: input.flags & BENTO_MOUNT_RDONLY != 0,
-        repair: input.flags & BENTO_MOUNT_REPAIR != 0,
+    let mut left = input.flags;
+    let mut take = |flag: u32| {
+        let given = left & flag != 0;
+        left &= !flag;
+        given
+    };
+    let options = MountOptions {
+        read_only: take(BENTO_MOUNT_RDONLY),
+        repair: take(BENTO_MOUNT_REPAIR),
+        no_recovery: take(BENTO_MOUNT_NORECOVERY),
+        discard: take(BENTO_MOUNT_DISCARD),
         text,
-    })
+    };
+    if left != 0 || (options.no_recovery && !options.read_only) {
+        log::error!("impossible mount flags {:#x}", input.flags);
+        return Err(Errno::EINVAL);
+    }
+    Ok(options)
 }
 
 /// What bentofs wants to know of a new instance.
@@ -86,11 +102,8 @@ pub(super) unsafe extern "C" fn import_state<F: KernelFs>(
 }
 
 pub(super) unsafe extern "C" fn unmount<F: KernelFs>(_cx: *mut bento_cx, fs: u64) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
-        fs.unmount().map(|()| 0)
-    })
+    // SAFETY: fs.
+    unsafe { on_fs(fs, F::unmount) }
 }
 
 pub(super) unsafe extern "C" fn destroy<F: KernelFs>(_cx: *mut bento_cx, fs: u64) {
@@ -104,11 +117,8 @@ pub(super) unsafe extern "C" fn destroy<F: KernelFs>(_cx: *mut bento_cx, fs: u64
 }
 
 pub(super) unsafe extern "C" fn prepare<F: KernelFs>(_cx: *mut bento_cx, fs: u64) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
-        fs.prepare().map(|()| 0)
-    })
+    // SAFETY: fs.
+    unsafe { on_fs(fs, F::prepare) }
 }
 
 pub(super) unsafe extern "C" fn export_state<F: KernelFs>(
@@ -116,16 +126,16 @@ pub(super) unsafe extern "C" fn export_state<F: KernelFs>(
     fs: u64,
     state: *mut bento_state,
 ) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
+    let call = |fs: &F| {
         let mut writer = StateWriter::new();
         fs.export(&mut writer)?;
         let all = writer.as_bytes();
         let len = all.len() as u64;
         // SAFETY: `state` is what bentofs passed for this; the bytes are valid for their length.
         Ok(unsafe { bento_sys::bento_ks_state_write(state, all.as_ptr(), len) })
-    })
+    };
+    // SAFETY: fs.
+    unsafe { on_fs(fs, call) }
 }
 
 pub(super) unsafe extern "C" fn statfs<F: KernelFs>(
@@ -133,21 +143,19 @@ pub(super) unsafe extern "C" fn statfs<F: KernelFs>(
     fs: u64,
     out: *mut bento_statfs,
 ) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
+    let call = |fs: &F| {
         let stat = fs.statfs()?;
         // SAFETY: out.
         unsafe { out.write(convert::statfs_out(&stat)) };
-        Ok(0)
-    })
+        Ok(())
+    };
+    // SAFETY: fs.
+    unsafe { on_fs(fs, call) }
 }
 
 pub(super) unsafe extern "C" fn sync<F: KernelFs>(cx: *mut bento_cx, fs: u64) -> c_int {
-    guard(move || {
-        // SAFETY: fs.
-        let fs = unsafe { borrow::<F>(fs) };
-        // SAFETY: cx.
-        fs.sync(&unsafe { request(cx) }).map(|()| 0)
-    })
+    // SAFETY: cx.
+    let call = |fs: &F| fs.sync(&unsafe { request(cx) });
+    // SAFETY: fs.
+    unsafe { on_fs(fs, call) }
 }

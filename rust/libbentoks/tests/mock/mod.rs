@@ -26,6 +26,8 @@ pub(crate) struct MockDisk {
     pub(crate) blocks: u64,
     /// Groups of targets, in the order of the writes, with their flags.
     pub(crate) writes: Vec<(Vec<u64>, u32)>,
+    /// Ranges of blocks that were discarded.
+    pub(crate) discards: Vec<(u64, u64)>,
     /// How often it was flushed.
     pub(crate) flushes: u32,
     /// What the next service returns instead of doing anything, once; 0 for nothing.
@@ -171,6 +173,14 @@ unsafe extern "C" fn bento_ks_flush(dev: *mut bento_dev) -> c_int {
     // SAFETY: the contract of the service.
     let disk = unsafe { disk(dev) };
     disk.flushes += 1;
+    core::mem::take(&mut disk.fail)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bento_ks_discard(dev: *mut bento_dev, block: u64, count: u64) -> c_int {
+    // SAFETY: the contract of the service.
+    let disk = unsafe { disk(dev) };
+    disk.discards.push((block, count));
     core::mem::take(&mut disk.fail)
 }
 

@@ -15,11 +15,7 @@ use std::rc::Rc;
 use xv6::{FormatOptions, Node, Xv6};
 
 /// Options of an ordinary mount.
-pub const PLAIN: MountOptions<'static> = MountOptions {
-    read_only: false,
-    repair: false,
-    text: "",
-};
+pub const PLAIN: MountOptions<'static> = MountOptions::DEFAULT;
 
 /// A mounted file system with its nodes.
 pub struct Host<D: DataDevice + Clone> {
@@ -120,25 +116,38 @@ impl<D: DataDevice + Clone> Host<D> {
     pub fn create(&self, path: &str) -> Result<Rc<Node>> {
         self.absent(path)?;
         let (dir, name) = self.parent(path)?;
-        Ok(self.keep(self.fs.create(&self.req(), &dir, name, 0o644)?))
+        Ok(self.keep(
+            self.fs
+                .create(&self.req(), &dir, name, &NewInode::plain(0o100_644))?,
+        ))
     }
 
     pub fn mkdir(&self, path: &str) -> Result<Rc<Node>> {
         self.absent(path)?;
         let (dir, name) = self.parent(path)?;
-        Ok(self.keep(self.fs.mkdir(&self.req(), &dir, name, 0o755)?))
+        Ok(self.keep(
+            self.fs
+                .mkdir(&self.req(), &dir, name, &NewInode::plain(0o040_755))?,
+        ))
     }
 
     pub fn mknod(&self, path: &str, mode: u32, rdev: u32) -> Result<Rc<Node>> {
         let (dir, name) = self.parent(path)?;
-        Ok(self.keep(self.fs.mknod(&self.req(), &dir, name, mode, rdev)?))
+        Ok(self.keep(
+            self.fs
+                .mknod(&self.req(), &dir, name, &NewInode::plain(mode), rdev)?,
+        ))
     }
 
     pub fn symlink(&self, path: &str, target: &str) -> Result<Rc<Node>> {
         let (dir, name) = self.parent(path)?;
-        let entry = self
-            .fs
-            .symlink(&self.req(), &dir, name, target.as_bytes())?;
+        let entry = self.fs.symlink(
+            &self.req(),
+            &dir,
+            name,
+            target.as_bytes(),
+            &NewInode::plain(0o120_777),
+        )?;
         Ok(self.keep(entry))
     }
 

@@ -36,6 +36,21 @@ impl Probe {
     }
 }
 
+fn shown(new: &NewInode<'_>) -> String {
+    let shown = |x: &Xattr<'_>| (String::from_utf8_lossy(x.name).into_owned(), x.value.len());
+    let xattrs: Vec<_> = new.xattrs.iter().map(shown).collect();
+    format!("{:o} {xattrs:?}", new.mode)
+}
+
+/// The answer of a call that fills `out`; an empty `out` asks for the length.
+fn answer(value: &[u8], out: &mut [u8]) -> Result<usize> {
+    if !out.is_empty() {
+        let to = out.get_mut(..value.len()).ok_or(Errno::ERANGE)?;
+        to.copy_from_slice(value);
+    }
+    Ok(value.len())
+}
+
 impl FileSystem for Probe {
     type Device = KernelDisk;
     type Node = Node;
@@ -81,6 +96,7 @@ impl FileSystem for Probe {
         (attr.size, attr.blocks, attr.generation) = (10, 8, 77);
         (attr.uid, attr.gid, attr.rdev) = (1, 2, 4);
         (attr.atime, attr.mtime, attr.ctime, attr.btime) = (time, time, time, time);
+        (attr.flags, attr.has_xattrs) = (InodeFlags::APPEND | InodeFlags::DIRSYNC, true);
         Ok(attr)
     }
 
@@ -94,16 +110,55 @@ impl FileSystem for Probe {
     }
 
     fn setattr(&self, _: &Request, node: &Node, set: &SetAttr) -> Result {
-        let (mask, size, ctime) = (set.mask, set.size, set.ctime);
-        self.note(format!("setattr {} {mask:?} {size} {ctime:?}", node.0))
+        let (mask, size, ctime, flags) = (set.mask, set.size, set.ctime, set.flags);
+        self.note(format!(
+            "setattr {} {mask:?} {size} {ctime:?} {flags:?}",
+            node.0
+        ))
     }
 
-    fn create(&self, req: &Request, dir: &Node, name: &[u8], mode: u32) -> Result<Entry<Node>> {
-        self.entry(&format!("create {} {name:?} {mode:o}", dir.0), req)
+    fn create(
+        &self,
+        req: &Request,
+        dir: &Node,
+        name: &[u8],
+        new: &NewInode<'_>,
+    ) -> Result<Entry<Node>> {
+        self.entry(&format!("create {} {name:?} {}", dir.0, shown(new)), req)
     }
 
-    fn symlink(&self, req: &Request, _: &Node, name: &[u8], to: &[u8]) -> Result<Entry<Node>> {
-        self.entry(&format!("symlink {name:?} {to:?}"), req)
+    fn mknod(
+        &self,
+        req: &Request,
+        _: &Node,
+        name: &[u8],
+        new: &NewInode<'_>,
+        rdev: u32,
+    ) -> Result<Entry<Node>> {
+        self.entry(&format!("mknod {name:?} {} {rdev:#x}", shown(new)), req)
+    }
+
+    fn symlink(
+        &self,
+        req: &Request,
+        _: &Node,
+        name: &[u8],
+        to: &[u8],
+        new: &NewInode<'_>,
+    ) -> Result<Entry<Node>> {
+        self.entry(&format!("symlink {name:?} {to:?} {}", shown(new)), req)
+    }
+
+    fn tmpfile(&self, req: &Request, dir: &Node, new: &NewInode<'_>) -> Result<Entry<Node>> {
+        self.entry(&format!("tmpfile {} {}", dir.0, shown(new)), req)
+    }
+
+    fn unlink(&self, _: &Request, dir: &Node, name: &[u8], child: &Node) -> Result {
+        self.note(format!("unlink {} {name:?} {}", dir.0, child.0))
+    }
+
+    fn link(&self, _: &Request, node: &Node, dir: &Node, name: &[u8]) -> Result {
+        self.note(format!("link {} {} {name:?}", node.0, dir.0))
     }
 
     /// A lie.
@@ -125,6 +180,46 @@ impl FileSystem for Probe {
         self.note(format!(
             "rename {from:?} {to:?} {node} {replaced:?} {flags:?}"
         ))
+    }
+
+    fn getxattr(&self, _: &Node, name: &[u8], out: &mut [u8]) -> Result<usize> {
+        match name {
+            b"user.lie" => Ok(Xattr::VALUE_MAX + 1),
+            b"user.none" => Err(Errno::ENODATA),
+            _ => answer(name, out),
+        }
+    }
+
+    fn setxattr(&self, _: &Request, node: &Node, x: &Xattr<'_>, flags: XattrFlags) -> Result {
+        let (name, len) = (String::from_utf8_lossy(x.name), x.value.len());
+        self.note(format!("setxattr {} {name} {len} {flags:?}", node.0))
+    }
+
+    fn removexattr(&self, _: &Request, node: &Node, name: &[u8]) -> Result {
+        let name = String::from_utf8_lossy(name);
+        self.note(format!("removexattr {} {name}", node.0))
+    }
+
+    /// Of inode 9 a list whose last name has no end.
+    fn listxattr(&self, node: &Node, out: &mut [u8]) -> Result<usize> {
+        let list: &[u8] = if node.0.0 == 9 { b"a.b" } else { b"a.b\0c.d\0" };
+        answer(list, out)
+    }
+
+    fn fallocate(&self, _: &Request, node: &Node, range: &Fallocate) -> Result {
+        self.note(format!("fallocate {} {range:?}", node.0))
+    }
+
+    /// One block per call; where the least length is odd, it does not come on.
+    fn trim(&self, _: &Request, range: &TrimRange) -> Result<Trimmed> {
+        self.note(format!("trim {range:?}"))?;
+        self.disk.discard(BlockNo(range.start / 4096), 1)?;
+        let next = range.start + if range.min_len % 2 == 1 { 0 } else { 4096 };
+        Ok(Trimmed { bytes: 4096, next })
+    }
+
+    fn parent(&self, dir: &Node) -> Result<InodeNo> {
+        Ok(InodeNo(dir.0.0 - 5))
     }
 
     fn map(&self, _: &Node, offset: u64, len: u64) -> Result<Extent> {

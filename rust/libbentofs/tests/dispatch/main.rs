@@ -1,24 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! File systems behind the C table, called as bentofs calls them.
 
-#[path = "../../libbentoks/tests/mock/mod.rs"]
-mod mock;
-mod probe;
-
-use bento::Errno;
-use bento_sys::{
-    BENTO_CAP_DEVICE, BENTO_MOUNT_REPAIR, bento_attr, bento_cx, bento_entry, bento_extent,
-    bento_fs_ops, bento_make_in, bento_mount_in, bento_mount_out, bento_rename_in, bento_setattr,
-    bento_statfs,
-};
-use core::ffi::c_int;
-use core::ptr;
-use core::sync::atomic::Ordering;
-use hello::Hello;
-use probe::{NODES, Probe};
-
-const PROBE: bento_fs_ops = libbentofs::table::<Probe>(None);
-
 /// Calls an operation of a table.
 macro_rules! call {
     ($table:expr, $op:ident($($argument:expr),* $(,)?)) => {{
@@ -27,6 +9,26 @@ macro_rules! call {
         unsafe { function(&mut cx(), $($argument),*) }
     }};
 }
+
+mod make;
+#[path = "../../../libbentoks/tests/mock/mod.rs"]
+mod mock;
+mod probe;
+mod refuse;
+mod space;
+mod xattr;
+
+use bento::Errno;
+use bento_sys::{
+    BENTO_CAP_DEVICE, BENTO_MOUNT_REPAIR, bento_attr, bento_cx, bento_entry, bento_extent,
+    bento_fs_ops, bento_mount_in, bento_mount_out, bento_rename_in, bento_setattr, bento_statfs,
+};
+use core::ffi::c_int;
+use core::ptr;
+use hello::Hello;
+use probe::Probe;
+
+const PROBE: bento_fs_ops = libbentofs::table::<Probe>(None);
 
 fn cx() -> bento_cx {
     bento_cx {
@@ -79,13 +81,13 @@ fn errno(result: c_int) -> Errno {
 #[test]
 fn the_head_of_the_table_names_the_build() {
     let table = PROBE;
-    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 1));
+    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 2));
     assert_eq!(table.size as usize, size_of::<bento_fs_ops>());
     assert_eq!(&table.name, b"probe\0\0\0\0\0\0\0\0\0\0\0");
     assert_eq!(&table.version[..6], b"1.2.3\0");
     assert_eq!((table.schema_min, table.schema), (2, 3));
     assert_eq!(table.caps, u64::from(BENTO_CAP_DEVICE));
-    assert_eq!(table.ops, 0xfff);
+    assert_eq!(table.ops, 0x3_ffff);
     let hello = libbentofs::table::<Hello>(Some("9.9"));
     assert_eq!(hello.caps, 0);
     assert_eq!(&hello.version[..4], b"9.9\0");
@@ -104,6 +106,7 @@ fn arguments_and_answers_pass_unchanged() {
     assert_eq!((attr.mode, attr.nlink), (0o100_644, 3));
     assert_eq!((attr.uid, attr.gid, attr.rdev), (1, 2, 4));
     assert_eq!((attr.btime.sec, attr.ctime.nsec), (-1, 999));
+    assert_eq!((attr.flags, attr.xattrs), (0x1_0020, 1));
     assert_eq!(call!(PROBE, statfs(fs, &mut stat)), 0);
     assert_eq!((stat.blocks, stat.name_max), (100, 255));
     assert_eq!(
@@ -116,8 +119,9 @@ fn arguments_and_answers_pass_unchanged() {
     assert_eq!((extent.offset, extent.len, extent.addr), (4096, 8192, 8192));
     assert_eq!((extent.kind, extent.is_new), (2, 1));
     let set = bento_setattr {
-        mask: 1 << 3 | 1 << 6,
+        mask: 1 << 3 | 1 << 6 | 1 << 7,
         size: 11,
+        flags: 0x40,
         ..bento_setattr::default()
     };
     assert_eq!(call!(PROBE, setattr(fs, root, &set)), 0);
@@ -135,45 +139,12 @@ fn arguments_and_answers_pass_unchanged() {
     };
     assert_eq!(call!(PROBE, rename(fs, &rename)), 0);
     let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)[8..]).into_owned();
-    let expected = "mount MountOptions { read_only: false, repair: true, text: \"\" }\n\
-        setattr 5 SetAttrMask(SIZE | CTIME) 11 Timespec { sec: 0, nsec: 0 }\n\
+    let expected = "mount MountOptions { read_only: false, repair: true, no_recovery: false, \
+        discard: false, text: \"\" }\n\
+        setattr 5 SetAttrMask(SIZE | CTIME | FLAGS) 11 Timespec { sec: 0, nsec: 0 } InodeFlags(NODUMP)\n\
         rename (InodeNo(5), [97]) (InodeNo(5), [98, 99]) 5 None RenameFlags(NOREPLACE)";
     assert_eq!(notes, expected);
     call!(PROBE, drop_node(root));
-    call!(PROBE, destroy(fs));
-}
-
-#[test]
-fn new_inodes_carry_the_request_and_belong_to_the_caller() {
-    let mut disk = mock::MockDisk::new(1);
-    let (fs, root) = mounted(&PROBE, Some(&mut disk));
-    let make = bento_make_in {
-        name: b"n".as_ptr(),
-        target: b"to".as_ptr(),
-        name_len: 1,
-        target_len: 2,
-        mode: 0o640,
-        rdev: 0,
-    };
-    let (mut file, mut link) = (bento_entry::default(), bento_entry::default());
-    assert_eq!(call!(PROBE, create(fs, root, &make, &mut file)), 0);
-    assert_eq!(call!(PROBE, symlink(fs, root, &make, &mut link)), 0);
-    assert_eq!(file.attr.ino, 9);
-    // `mkdir` is not implemented there: the default.
-    let none = call!(PROBE, mkdir(fs, root, &make, &mut link));
-    assert_eq!(errno(none), Errno::ENOSYS);
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
-    let request = "Request { uid: 1000, gid: 100, pid: 42, now: Timespec { sec: 7, nsec: 8 } }";
-    assert!(
-        notes.contains(&format!("create 5 [110] 640 {request}")),
-        "{notes}"
-    );
-    assert!(notes.contains("symlink [110] [116, 111]"), "{notes}");
-    for node in [root, file.node, link.node] {
-        let before = NODES.load(Ordering::Relaxed);
-        call!(PROBE, drop_node(node));
-        assert!(NODES.load(Ordering::Relaxed) > before);
-    }
     call!(PROBE, destroy(fs));
 }
 
