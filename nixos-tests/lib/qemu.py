@@ -64,7 +64,7 @@ def drive(serial, file, readonly=False):
     access = "on" if readonly else "off"
     return [
         "-drive",
-        f"id={serial},file={file},if=none,format=raw,cache=writeback,readonly={access}",
+        f"id={serial},file={file},if=none,format=raw,cache=writeback,discard=unmap,readonly={access}",
         "-device",
         f"virtio-blk-pci,drive={serial},serial={serial}",
     ]

@@ -213,8 +213,15 @@ fn coherence_passes_on_the_host() {
         );
         return;
     }
-    let seeds = ["--ops", "1500", "--seeds", "1,2", "--no-tail"];
+    let seeds = ["--ops", "1000", "--seeds", "1,2", "--no-tail"];
     passes(&[["coherence", "seq", str(&file)].as_slice(), &seeds].concat());
+    let falloc = [&seeds[..], &["--falloc"]].concat();
+    let output = stress(&[["coherence", "seq", str(&file)].as_slice(), &falloc].concat());
+    if text(&output).contains("not supported") {
+        println!("skipped: {} has no fallocate in all modes", dir.display());
+    } else {
+        assert!(output.status.success(), "{}", text(&output));
+    }
     // `par` is for the scenarios: while pages cannot be invalidated under direct writes, direct
     // reads of ext4 were seen to fail with EIO on a host with Linux 6.18.
     fs::remove_dir_all(dir).expect("cleaned up");

@@ -4,6 +4,7 @@
 //! [`seq`] does one operation after the other and knows the whole content; [`par`] runs all kinds
 //! of access at the same time and knows only to which file and place each byte belongs.
 
+mod falloc;
 mod par;
 mod seq;
 
@@ -11,6 +12,9 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// The largest unit in which files are cached and allocated.
+const PAGE: usize = 4096;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

@@ -4,7 +4,8 @@
 //! In the spirit of fsx, with what fsx lacks: `O_DIRECT`, stores behind the end of the file
 //! through a mapping (they must never become visible), and `SEEK_HOLE`/`SEEK_DATA`.
 
-use super::create;
+use super::falloc::{MODES, Mode};
+use super::{PAGE, create};
 use crate::mmap::{AlignedBuf, SharedMap};
 use crate::rng::Rng;
 use crate::stamp::{Stamp, difference};
@@ -18,9 +19,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 /// The longest file, and the longest single access.
-const MAX: usize = 512 * 1024;
+pub(super) const MAX: usize = 512 * 1024;
 const MAX_LEN: usize = 64 * 1024;
-const PAGE: usize = 4096;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// on which this is tested) hides them from a later direct write
     #[arg(long)]
     no_tail: bool,
+    /// Also fallocate(2): allocate, punch, zero, collapse and insert ranges
+    #[arg(long)]
+    falloc: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,7 @@ enum Kind {
     Fsync,
     Drop,
     Seek,
+    Falloc(Mode),
 }
 
 const KINDS: [Kind; 16] = [
@@ -90,6 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             rng: Rng::new(seed),
             align: args.align,
             no_tail: args.no_tail,
+            falloc: args.falloc,
             data: Vec::new(),
             number: 0,
             history: VecDeque::new(),
@@ -112,14 +117,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Run {
-    file: File,
+pub(super) struct Run {
+    pub(super) file: File,
     direct: File,
     rng: Rng,
     align: usize,
     no_tail: bool,
+    falloc: bool,
     /// What the file should contain.
-    data: Vec<u8>,
+    pub(super) data: Vec<u8>,
     number: u16,
     history: VecDeque<String>,
 }
@@ -127,7 +133,11 @@ struct Run {
 impl Run {
     fn all(&mut self, ops: u32) -> anyhow::Result<()> {
         for _ in 0..ops {
-            let kind = KINDS[self.rng.index(KINDS.len())];
+            let kind = if self.falloc && self.rng.one_in(4) {
+                Kind::Falloc(MODES[self.rng.index(MODES.len())])
+            } else {
+                KINDS[self.rng.index(KINDS.len())]
+            };
             if self.no_tail && kind == Kind::MapTail {
                 continue;
             }
@@ -173,6 +183,7 @@ impl Run {
             }
             Kind::Drop => fadvise(&self.file, 0, None, Advice::DontNeed).context("posix_fadvise"),
             Kind::Seek => self.seek(),
+            Kind::Falloc(mode) => self.fallocate(mode, offset, len),
         }
     }
 
