@@ -16,6 +16,29 @@ struct Write {
     data: Arc<[u8]>,
 }
 
+impl Write {
+    /// The first and the last sector of the block that it changes.
+    fn sectors(&self) -> (usize, usize) {
+        let last = self.offset + self.data.len().saturating_sub(1);
+        (self.offset / SECTOR_SIZE, last / SECTOR_SIZE)
+    }
+
+    /// Puts those of its sectors on the medium of which the bit is set.
+    fn tear(&self, image: &mut Image, sectors: u64) -> Result {
+        let mut from = 0;
+        while from < self.data.len() {
+            let at = self.offset + from;
+            let sector = at / SECTOR_SIZE;
+            let to = self.data.len().min(from + SECTOR_SIZE - at % SECTOR_SIZE);
+            if sectors >> sector & 1 == 1 {
+                image.write(self.block, at, self.data.get(from..to).unwrap_or_default())?;
+            }
+            from = to;
+        }
+        Ok(())
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Write(Write),
@@ -134,12 +157,15 @@ impl DataDevice for CrashDisk {
 /// How many of the possible media of an epoch are tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Epochs of at most this many writes: every subset. Longer ones: every prefix, every single
-    /// write lost, every single write alone, and `random` subsets.
+    /// Epochs of at most this many writes: every subset. Longer ones: every prefix, every suffix
+    /// (the disk wrote the last ones first), every single write lost, every single write alone,
+    /// and `random` subsets.
     pub exhaustive: u32,
     /// See `exhaustive`.
     pub random: u32,
-    /// Also cut each last write of a prefix between its sectors.
+    /// Also cut each write between its sectors: once behind the first sector and once before the
+    /// last, with the writes before it arrived; and once without the first sector and once with a
+    /// random choice of sectors, with all others of the epoch arrived.
     pub torn: bool,
     /// Where the random subsets come from.
     pub seed: u64,
@@ -167,6 +193,51 @@ impl Default for Limits {
             seed: 1,
         }
     }
+}
+
+/// What was tried, for the report of a test: a bound that nobody sees hides what it leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Media in all.
+    pub media: usize,
+    /// Those of them with a write cut between its sectors.
+    pub torn: usize,
+    /// Runs of writes between two flushes.
+    pub epochs: usize,
+    /// Epochs of which every subset of writes was tried; of the others a sample.
+    pub complete: usize,
+    /// Writes in the longest epoch.
+    pub longest: usize,
+}
+
+impl core::ops::AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.media += more.media;
+        self.torn += more.torn;
+        self.epochs += more.epochs;
+        self.complete += more.complete;
+        self.longest = self.longest.max(more.longest);
+    }
+}
+
+impl core::fmt::Display for Counts {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "{} media ({} with a torn write) of {} epochs; every subset of {} epochs, a sample of \
+             the others (at most {} writes)",
+            self.media, self.torn, self.epochs, self.complete, self.longest
+        )
+    }
+}
+
+/// A write of which only some sectors arrive.
+#[derive(Clone, Copy, Debug)]
+struct Torn {
+    /// Which write of the epoch.
+    index: usize,
+    /// Bit n: the nth sector of the block arrives.
+    sectors: u64,
 }
 
 /// A medium that a power cut may leave.
@@ -197,10 +268,10 @@ impl Trace {
 
     /// Calls `visit` with every medium that a power cut may leave, within `limits`. Returns how
     /// many that were.
-    pub fn crashes(&self, limits: &Limits, visit: &mut dyn FnMut(Crash)) -> usize {
+    pub fn crashes(&self, limits: &Limits, visit: &mut dyn FnMut(Crash)) -> Counts {
         let mut durable = self.start.clone();
         let mut epoch = Vec::new();
-        let mut visited = 0;
+        let mut counts = Counts::default();
         let mut rng = Rng::new(limits.seed);
         let all = self.events.iter().chain([&Event::Flush]);
         for (at, event) in all.enumerate() {
@@ -214,12 +285,12 @@ impl Trace {
                         writes: core::mem::take(&mut epoch),
                         at,
                     };
-                    visited += epoch.visit(limits, &mut rng, visit);
+                    counts += epoch.visit(limits, &mut rng, visit);
                     durable = epoch.image(&vec![true; epoch.writes.len()], None);
                 }
             }
         }
-        visited
+        counts
     }
 }
 
@@ -231,10 +302,16 @@ struct Epoch<'a> {
 }
 
 impl Epoch<'_> {
-    fn visit(&self, limits: &Limits, rng: &mut Rng, visit: &mut dyn FnMut(Crash)) -> usize {
-        let mut visited = 0;
-        let mut try_one = |arrived: &[bool], torn: Option<(usize, usize)>| {
-            visited += 1;
+    fn visit(&self, limits: &Limits, rng: &mut Rng, visit: &mut dyn FnMut(Crash)) -> Counts {
+        let mut counts = Counts {
+            epochs: 1,
+            complete: usize::from(self.is_short(limits)),
+            longest: self.writes.len(),
+            ..Counts::default()
+        };
+        let mut try_one = |arrived: &[bool], torn: Option<Torn>| {
+            counts.media += 1;
+            counts.torn += usize::from(torn.is_some());
             visit(Crash {
                 image: self.image(arrived, torn),
                 at: self.at,
@@ -245,44 +322,77 @@ impl Epoch<'_> {
             try_one(&arrived, None);
         }
         if limits.torn {
-            for (last, write) in self.writes.iter().enumerate() {
-                let arrived: Vec<_> = (0..self.writes.len()).map(|i| i < last).collect();
-                for keep in [SECTOR_SIZE, write.data.len().saturating_sub(SECTOR_SIZE)] {
-                    try_one(&arrived, Some((last, keep)));
-                }
+            for (index, write) in self.writes.iter().enumerate() {
+                let (first, last) = write.sectors();
+                let before: Vec<_> = (0..self.writes.len()).map(|i| i < index).collect();
+                let others: Vec<_> = (0..self.writes.len()).map(|i| i != index).collect();
+                try_one(
+                    &before,
+                    Some(Torn {
+                        index,
+                        sectors: 1 << first,
+                    }),
+                );
+                try_one(
+                    &before,
+                    Some(Torn {
+                        index,
+                        sectors: !(1 << last),
+                    }),
+                );
+                try_one(
+                    &others,
+                    Some(Torn {
+                        index,
+                        sectors: !(1 << first),
+                    }),
+                );
+                try_one(
+                    &others,
+                    Some(Torn {
+                        index,
+                        sectors: rng.next(),
+                    }),
+                );
             }
         }
-        visited
+        counts
+    }
+
+    fn is_short(&self, limits: &Limits) -> bool {
+        u32::try_from(self.writes.len()).is_ok_and(|n| n <= limits.exhaustive)
     }
 
     /// Which writes arrive, one vector for each possibility.
     fn subsets(&self, limits: &Limits, rng: &mut Rng) -> Vec<Vec<bool>> {
         let n = self.writes.len();
-        if u32::try_from(n).is_ok_and(|n| n <= limits.exhaustive) {
+        if self.is_short(limits) {
             let every = 0..1u64 << n;
             return every
                 .map(|bits| (0..n).map(|i| bits >> i & 1 == 1).collect())
                 .collect();
         }
         let prefixes = (0..=n).map(|cut| (0..n).map(|i| i < cut).collect());
+        let suffixes = (1..n).map(|cut| (0..n).map(|i| i >= cut).collect());
         let without = (0..n).map(|lost| (0..n).map(|i| i != lost).collect());
         let alone = (0..n).map(|only| (0..n).map(|i| i == only).collect());
-        let mut all: Vec<_> = prefixes.chain(without).chain(alone).collect();
+        let mut all: Vec<_> = prefixes
+            .chain(suffixes)
+            .chain(without)
+            .chain(alone)
+            .collect();
         for _ in 0..limits.random {
             all.push((0..n).map(|_| rng.below(2) == 1).collect());
         }
         all
     }
 
-    /// The medium after the writes that arrived; of one more only the first bytes.
-    fn image(&self, arrived: &[bool], torn: Option<(usize, usize)>) -> Image {
+    /// The medium after the writes that arrived, one of them perhaps in part.
+    fn image(&self, arrived: &[bool], torn: Option<Torn>) -> Image {
         let mut image = self.durable.clone();
         for (index, (write, arrived)) in self.writes.iter().zip(arrived).enumerate() {
             let done = match torn {
-                Some((at, keep)) if at == index => {
-                    let kept = write.data.get(..keep).unwrap_or_default();
-                    image.write(write.block, write.offset, kept)
-                }
+                Some(torn) if torn.index == index => write.tear(&mut image, torn.sectors),
                 _ if *arrived => image.put(write.block, write.offset, &write.data),
                 _ => Ok(()),
             };
@@ -291,14 +401,15 @@ impl Epoch<'_> {
         image
     }
 
-    fn describe(&self, arrived: &[bool], torn: Option<(usize, usize)>) -> String {
+    fn describe(&self, arrived: &[bool], torn: Option<Torn>) -> String {
         let block = |(w, kept): (&&Write, &bool)| match kept {
             true => format!("{}", w.block),
             false => format!("-{}", w.block),
         };
         let blocks: Vec<_> = self.writes.iter().zip(arrived).map(block).collect();
-        let torn = torn.map_or(String::new(), |(index, keep)| {
-            format!(", write {index} cut after {keep} bytes")
+        let torn = torn.map_or(String::new(), |torn| {
+            let Torn { index, sectors } = torn;
+            format!(", of write {index} the sectors {:#010b}", sectors & 0xff)
         });
         format!(
             "power cut at event {}: of the writes since the last flush these arrived (- = lost): \
@@ -311,7 +422,7 @@ impl Epoch<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CrashDisk, Limits};
+    use super::{Counts, CrashDisk, Limits};
     use crate::disk::Caching;
     use crate::image::{BLOCK_SIZE, Image};
     use bento::mapped::DataDevice;
@@ -376,18 +487,62 @@ mod tests {
             let block = crash.image.block(3).expect("inside");
             lengths.insert(block.iter().filter(|b| **b == 1).count());
         });
-        assert_eq!(lengths, [0, 512, 4096 - 512, 4096].into());
+        assert!(
+            [0, 512, 4096 - 512, 4096]
+                .iter()
+                .all(|n| lengths.contains(n))
+        );
+        assert!(lengths.iter().all(|n| n % 512 == 0), "{lengths:?}");
+    }
+
+    #[test]
+    fn a_torn_write_may_lose_its_first_sector_and_keep_its_last() {
+        let disk = CrashDisk::new(Image::new(4), Caching::Short);
+        disk.write_at(4096 + 700, &[1; 2000]).expect("inside");
+        put(&disk, 3, WriteOrder::Any);
+        let mut ends = BTreeSet::new();
+        let counts = disk.trace().crashes(&Limits::default(), &mut |crash| {
+            let (torn, whole) = (crash.image.block(1), crash.image.block(3));
+            let (torn, whole) = (torn.expect("inside"), whole.expect("inside"));
+            ends.insert((torn[700], torn[1023], torn[1024], torn[2699], whole[0]));
+            assert_eq!(
+                (torn[699], torn[2700]),
+                (0, 0),
+                "only what was written changes"
+            );
+        });
+        assert!(
+            ends.contains(&(0, 0, 1, 1, 1)),
+            "the first sector lost: {ends:?}"
+        );
+        assert!(
+            ends.contains(&(1, 1, 0, 0, 0)),
+            "only the first sector: {ends:?}"
+        );
+        let want = Counts {
+            media: 4 + 8,
+            torn: 8,
+            epochs: 1,
+            complete: 1,
+            longest: 2,
+        };
+        assert_eq!(counts, want);
     }
 
     #[test]
     fn long_epochs_are_sampled_and_include_every_prefix() {
         let disk = CrashDisk::new(Image::new(40), Caching::Short);
         disk.write_at(0, &vec![1; 40 * BLOCK_SIZE]).expect("inside");
-        let mut counts = BTreeSet::new();
-        let visited = disk.trace().crashes(&Limits::default(), &mut |crash| {
-            counts.insert(crash.image.differences(&Image::new(40)).len());
+        let mut arrived = BTreeSet::new();
+        let mut last_first = false;
+        let counts = disk.trace().crashes(&Limits::default(), &mut |crash| {
+            let blocks = crash.image.differences(&Image::new(40));
+            last_first |= blocks == [38, 39];
+            arrived.insert(blocks.len());
         });
-        assert!((0..=40).all(|n| counts.contains(&n)));
-        assert!(visited < 300, "{visited}");
+        assert!((0..=40).all(|n| arrived.contains(&n)));
+        assert!(last_first, "the disk may write the last blocks first");
+        assert!(counts.media < 400, "{counts}");
+        assert_eq!((counts.epochs, counts.complete, counts.longest), (1, 0, 40));
     }
 }

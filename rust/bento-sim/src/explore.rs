@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Crash exploration: runs a workload, cuts the power everywhere, and judges what is found.
 
-use crate::crash::{Crash, CrashDisk, Limits};
+use crate::crash::{Counts, Crash, CrashDisk, Limits};
 use crate::disk::{Caching, MemDisk};
 use crate::fault::{Fault, FaultDisk};
 use crate::host::{Host, Nodes};
@@ -70,10 +70,31 @@ impl core::fmt::Display for Workload {
 pub struct Tried {
     /// Crashes of the workload.
     pub crashes: usize,
+    /// What these crashes were.
+    pub media: Counts,
     /// Crashes of recoveries.
     pub recoveries: usize,
     /// Operations that found the disk full.
     pub full: usize,
+}
+
+impl core::ops::AddAssign for Tried {
+    fn add_assign(&mut self, more: Self) {
+        self.crashes += more.crashes;
+        self.media += more.media;
+        self.recoveries += more.recoveries;
+        self.full += more.full;
+    }
+}
+
+impl core::fmt::Display for Tried {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "power cuts: {}; power cuts during recovery: {}",
+            self.media, self.recoveries
+        )
+    }
 }
 
 /// Runs `workload` and recovers from every crash that `setting` asks for.
@@ -90,7 +111,7 @@ pub fn crashes<T: Target>(workload: &Workload, setting: &Setting) -> Result<Trie
         ..Tried::default()
     };
     let mut wrong = Ok(());
-    tried.crashes = disk.trace().crashes(&setting.limits, &mut |crash| {
+    tried.media = disk.trace().crashes(&setting.limits, &mut |crash| {
         if wrong.is_ok() {
             let judged = judge::<T>(&crash, &oracle, setting);
             wrong = judged.map(|n| tried.recoveries += n);
@@ -99,6 +120,7 @@ pub fn crashes<T: Target>(workload: &Workload, setting: &Setting) -> Result<Trie
         }
     });
     wrong.map_err(explain)?;
+    tried.crashes = tried.media.media;
     Ok(tried)
 }
 
@@ -179,7 +201,7 @@ fn judge<T: Target>(crash: &Crash, oracle: &Oracle, setting: &Setting) -> Result
                 .map_err(|e| format!("{e}\nrecovery cut short: {}", second.what));
         }
     });
-    wrong.map(|()| again)
+    wrong.map(|()| again.media)
 }
 
 /// Mounts, compares with the oracle, and unmounts.

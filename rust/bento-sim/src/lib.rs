@@ -30,7 +30,7 @@ pub mod op;
 pub mod oracle;
 pub mod rng;
 
-pub use crash::{Crash, CrashDisk, Limits, Trace};
+pub use crash::{Counts, Crash, CrashDisk, Limits, Trace};
 pub use disk::{Caching, MemBuf, MemDisk};
 pub use explore::{Setting, Target, Tried, Workload};
 pub use fault::{Fault, FaultDisk};

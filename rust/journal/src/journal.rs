@@ -60,6 +60,17 @@ impl<D: BlockDevice> Journal<D> {
         Self::assemble(dev, area, read_only, header, found.sequence + 1)
     }
 
+    /// Opens the log of a device that is looked at as it is: the log is not checked,
+    /// replayed or written, no operation can begin, and metadata may be that of the middle of an operation.
+    ///
+    /// # Errors
+    /// `EINVAL` (logged): impossible area. `EIO`, `ENOMEM`.
+    pub fn open_unrecovered(dev: D, start: BlockNo, blocks: u64) -> Result<Self> {
+        let area = Area::new(&dev, start, blocks)?;
+        let header = dev.read(area.block(0))?;
+        Self::assemble(dev, area, true, header, 1)
+    }
+
     /// A journal that goes on with transaction `sequence` on an empty log.
     pub(crate) fn assemble(
         device: D,

@@ -3,7 +3,7 @@
 
 mod toy;
 
-use bento_sim::{Caching, Crash, CrashDisk, Image, Limits, MemDisk, Rng};
+use bento_sim::{Caching, Counts, Crash, CrashDisk, Image, Limits, MemDisk, Rng};
 use toy::{BLOCKS, Model, Store};
 
 /// A moment, and what the store must be able to come back to from then on.
@@ -93,7 +93,7 @@ impl Run {
     }
 
     /// The first thing that is wrong after any crash, and how many were tried.
-    fn explore(&self, caching: Caching) -> (Option<String>, usize) {
+    fn explore(&self, caching: Caching) -> (Option<String>, Counts) {
         let mut wrong = None;
         let visited = self.disk.trace().crashes(&Limits::default(), &mut |crash| {
             if wrong.is_none() {
@@ -114,7 +114,7 @@ fn seeds() -> Vec<u64> {
 
 #[test]
 fn every_crash_recovers_to_a_state_of_the_past_that_was_promised() {
-    let mut crashes = 0;
+    let mut crashes = Counts::default();
     for seed in seeds() {
         for caching in [Caching::Short, Caching::Long] {
             let (wrong, visited) = run(seed, 60, caching, false).explore(caching);
@@ -127,8 +127,8 @@ fn every_crash_recovers_to_a_state_of_the_past_that_was_promised() {
             }
         }
     }
-    println!("{crashes} crashes recovered");
-    assert!(crashes > 1000, "only {crashes} crashes were tried");
+    println!("power cuts: {crashes}");
+    assert!(crashes.media > 1000 && crashes.torn > 1000, "{crashes}");
 }
 
 /// Without pending frees a crash destroys data: if this test cannot see it, the one above proves

@@ -145,6 +145,22 @@ fn a_read_only_journal_still_recovers_a_writable_disk() {
 }
 
 #[test]
+fn a_log_that_is_not_to_be_replayed_is_left_alone() {
+    for disk in [logged(&[30]), logged(&[30]).into_read_only()] {
+        disk.damage(START, 60, &[0xee]).expect("inside");
+        let before = disk.image();
+        let journal = Journal::open_unrecovered(disk.clone(), BlockNo(START), BLOCKS);
+        let journal = journal.expect("nothing is looked at");
+        assert_eq!(journal.read(BlockNo(30), |bytes| bytes[0]), Ok(0));
+        assert_eq!(journal.begin(1).err(), Some(Errno::EROFS));
+        assert_eq!((journal.commit(), journal.close()), (Ok(()), Ok(())));
+        assert_eq!(disk.image(), before);
+    }
+    let outside = Journal::open_unrecovered(MemDisk::new(16), BlockNo(4), 16);
+    assert_eq!(outside.err(), Some(Errno::EINVAL));
+}
+
+#[test]
 fn recovery_is_seen_by_who_read_the_block_before() {
     let disk = logged(&[30]);
     let early = disk.read(BlockNo(30)).expect("inside");

@@ -30,18 +30,18 @@ fn all_pairs(part: usize, parts: usize) {
         ..setting()
     };
     let operations = operations();
-    let mut crashes = 0;
+    let mut tried = explore::Tried::default();
     for (number, first) in operations.iter().enumerate() {
         for second in operations.iter().filter(|_| number % parts == part) {
             let workload = Workload {
                 setup: setup(),
                 ops: vec![first.clone(), second.clone(), Op::Sync],
             };
-            crashes += explore_or_panic(&workload, &setting, REPLAY).crashes;
+            tried += explore_or_panic(&workload, &setting, REPLAY);
         }
     }
-    println!("{crashes} crashes recovered");
-    assert!(crashes > 5000, "only {crashes} crashes were tried");
+    println!("{tried}");
+    assert!(tried.crashes > 5000, "only {tried}");
 }
 
 #[test]
@@ -66,12 +66,10 @@ fn long_runs(test: &str, setting: &Setting, count: u64, ops: usize) {
     let mut tried = explore::Tried::default();
     for seed in seeds(count) {
         let replay = format!("BENTO_SEED={seed} {REPLAY} {test}");
-        let one = explore_or_panic(&random(seed, ops), setting, &replay);
-        tried.crashes += one.crashes;
-        tried.recoveries += one.recoveries;
+        tried += explore_or_panic(&random(seed, ops), setting, &replay);
     }
-    println!("{tried:?}");
-    assert!(tried.crashes > 200, "{tried:?}");
+    println!("{tried}");
+    assert!(tried.crashes > 200, "{tried}");
     assert_eq!(tried.recoveries > 0, setting.recovery);
 }
 
