@@ -16,7 +16,7 @@
 //! | [`attr`] | [`Attr`], [`SetAttr`], [`InodeFlags`], [`FileKind`], [`Timespec`] |
 //! | [`request`] | [`Request`]: who asks, and when |
 //! | [`dirbuf`] | [`DirBuf`]: where `readdir` puts its entries |
-//! | [`mapped`] | read, write and truncate of a mapped file system, for hosts without iomap |
+//! | [`mapped`] | data paths of a mapped file system, for hosts without iomap |
 //! | [`errno`] | [`Errno`] and [`Result`] |
 //! | [`sync`] | `Mutex` and `RwLock` whose `lock()?` fails with `EIO` after a panic |
 #![no_std]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Read, write and truncate of a mapped file system, for hosts without iomap.
+//! Read, write, truncate and fallocate of a mapped file system, for hosts without iomap.
 //!
 //! In the kernel `bentofs` and iomap move file data, and the file system only answers where it
 //! lies ([`FileSystem::map`], [`FileSystem::allocate`], [`FileSystem::commit`]). These functions
@@ -9,6 +9,10 @@
 //!
 //! There is no cache here: when [`write()`] returns, the size that `getattr` reports is the size in
 //! use. The caller holds the inode shared for [`read`] and [`seek`], else exclusively.
+
+mod fallocate;
+
+pub use fallocate::fallocate;
 
 use crate::{
     BlockDevice, Errno, Extent, ExtentKind, FileSystem, NoDevice, OpSet, Request, Result, SetAttr,

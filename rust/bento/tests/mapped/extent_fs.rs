@@ -103,7 +103,10 @@ impl FileSystem for ExtentFs {
     type Node = InodeNo;
     const NAME: &'static str = "extents";
     const VERSION: &'static str = "1";
-    const OPS: OpSet = OpSet::MAP.union(OpSet::ALLOCATE).union(OpSet::SETATTR);
+    const OPS: OpSet = OpSet::MAP
+        .union(OpSet::ALLOCATE)
+        .union(OpSet::SETATTR)
+        .union(OpSet::FALLOCATE);
     const MAX_FILE_SIZE: u64 = 1 << 30;
 
     fn mount(dev: Ram, _: &MountOptions<'_>) -> Result<Self> {
@@ -215,5 +218,78 @@ impl FileSystem for ExtentFs {
         }
         state.size = state.size.max(size);
         Ok(())
+    }
+    /// `Allocate`, `Punch` and `Zero` one block a call, to see that the host calls again.
+    fn fallocate(&self, _: &Request, _: &InodeNo, range: &Fallocate) -> Result {
+        let mut state = self.state.lock().unwrap();
+        let (offset, len) = (range.offset, range.len);
+        assert!(len > 0 && offset.is_multiple_of(BLOCK as u64) && len.is_multiple_of(BLOCK as u64));
+        let (first, last) = (block_of(offset), block_of(offset + len));
+        let blocks = first..last;
+        match range.mode {
+            FallocateMode::Collapse | FallocateMode::Insert => {
+                state.shift(range.mode, blocks);
+                state.size = range.size;
+                return Ok(());
+            }
+            mode => {
+                for block in blocks {
+                    if state.change(mode, block, &self.dev)? {
+                        return Err(Errno::EAGAIN);
+                    }
+                }
+            }
+        }
+        state.size = state.size.max(range.size);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Does what `mode` says with one block; `false` where nothing is to be done.
+    fn change(&mut self, mode: FallocateMode, block: u64, dev: &Ram) -> Result<bool> {
+        let place = self.places.get(&block).copied();
+        match (mode, place) {
+            (FallocateMode::Punch, Some(place)) => {
+                self.places.remove(&block);
+                self.free.insert(0, place.block);
+            }
+            (FallocateMode::Zero, Some(place)) if place.written => {
+                dev.forget_writes(place.block);
+                let place = Place {
+                    written: false,
+                    ..place
+                };
+                self.places.insert(block, place);
+            }
+            (FallocateMode::Allocate | FallocateMode::Zero, None) => {
+                let new = self.free.pop().ok_or(Errno::ENOSPC)?;
+                dev.forget_writes(new);
+                let place = Place {
+                    block: new,
+                    written: false,
+                };
+                self.places.insert(block, place);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Cuts `blocks` out, or puts holes there.
+    fn shift(&mut self, mode: FallocateMode, blocks: core::ops::Range<u64>) {
+        let len = blocks.end - blocks.start;
+        let behind = self.places.split_off(&blocks.start);
+        for (block, place) in behind {
+            let moved = match mode {
+                FallocateMode::Insert => block + len,
+                _ if block >= blocks.end => block - len,
+                _ => {
+                    self.free.insert(0, place.block);
+                    continue;
+                }
+            };
+            self.places.insert(moved, place);
+        }
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod extent_fs;
+mod space;
 
 use bento::mapped::{self, MappedFile, SeekTo};
 use bento::prelude::*;
@@ -150,6 +151,7 @@ fn random_operations_agree_with_a_vector() {
                     f.truncate(offset).expect("truncate");
                     model.resize(offset, 0);
                 }
+                1 => space::random_step(&f, &mut model, offset, len, next(10)),
                 _ => {
                     let data = vec![step as u8 | 1; len];
                     assert_eq!(f.write(offset, &data), Ok(len), "seed {seed} step {step}");
