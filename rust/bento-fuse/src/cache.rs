@@ -27,6 +27,7 @@ struct Block {
     number: BlockNo,
     bytes: RwLock<Box<[u8]>>,
     used: AtomicBool,
+    checked: AtomicBool,
 }
 
 /// Shared access to the bytes of a block.
@@ -72,6 +73,14 @@ impl BlockBuf for CachedBlock {
     fn bytes_mut(&self) -> Result<WriteBytes<'_>> {
         Ok(WriteBytes(self.0.bytes.write()?))
     }
+
+    fn is_checked(&self) -> bool {
+        self.0.checked.load(Ordering::Acquire)
+    }
+
+    fn set_checked(&self) {
+        self.0.checked.store(true, Ordering::Release);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +119,7 @@ impl BlockCache {
             number,
             bytes: RwLock::new(load()?),
             used: AtomicBool::new(false),
+            checked: AtomicBool::new(false),
         });
         shard.shrink();
         shard.blocks.insert(number.0, Arc::clone(&block));
@@ -167,6 +177,22 @@ mod tests {
         first.bytes_mut().expect("alone")[0] = 9;
         assert_eq!(second.bytes().expect("alone")[0], 9);
         assert_eq!(second.block(), BlockNo(7));
+    }
+
+    #[test]
+    fn all_handles_of_a_block_share_its_mark_until_it_leaves_the_cache() {
+        let cache = BlockCache::new();
+        let first = cache.get(BlockNo(0), zeros).expect("load");
+        assert!(!first.is_checked());
+        first.set_checked();
+        let second = cache.get(BlockNo(0), zeros).expect("cached");
+        assert!(second.is_checked());
+        drop((first, second));
+        for n in 1..u64::try_from(KEPT_PER_SHARD).expect("small") * 3 {
+            cache.get(BlockNo(n * SHARDS), zeros).expect("load");
+        }
+        let read_again = cache.get(BlockNo(0), zeros).expect("load");
+        assert!(!read_again.is_checked());
     }
 
     #[test]

@@ -30,6 +30,7 @@ use bento::mapped::DataDevice;
 use bento::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder};
 use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -125,6 +126,7 @@ impl Shared {
         let cached = Arc::new(Cached {
             block: BlockNo(block),
             bytes: RwLock::new(bytes),
+            checked: AtomicBool::new(false),
         });
         self.cache.insert(block, Arc::downgrade(&cached));
         let buf = MemBuf { cached };
@@ -210,6 +212,7 @@ impl DataDevice for MemDisk {
 struct Cached {
     block: BlockNo,
     bytes: RwLock<Box<[u8]>>,
+    checked: AtomicBool,
 }
 
 /// A handle of a cached block of a simulated disk.
@@ -260,6 +263,14 @@ impl BlockBuf for MemBuf {
 
     fn bytes_mut(&self) -> Result<MemWrite<'_>> {
         Ok(MemWrite(self.cached.bytes.write()?))
+    }
+
+    fn is_checked(&self) -> bool {
+        self.cached.checked.load(Ordering::Acquire)
+    }
+
+    fn set_checked(&self) {
+        self.cached.checked.store(true, Ordering::Release);
     }
 }
 

@@ -6,7 +6,8 @@
 //! | 0 | a writer holds the lock |
 //! | 1 | a task may be asleep: whoever frees the lock clears the bit and wakes all |
 //! | 2 | poisoned: a writer panicked; for good, unless the owner of the word makes it new |
-//! | 3..32 | number of readers |
+//! | 3 | a mark that users of the data set ([`RawRwLock::set_mark`]); no lock depends on it |
+//! | 4..32 | number of readers |
 //!
 //! Zero is an unlocked lock, so a word in zeroed memory of C is one. A reader is let in while there
 //! are only readers, also where a writer waits: a stream of readers can hold up a writer, but a
@@ -21,13 +22,14 @@ use core::sync::atomic::{
 const WRITER: u32 = 1 << 0;
 const WAITERS: u32 = 1 << 1;
 const POISON: u32 = 1 << 2;
-const READER: u32 = 1 << 3;
+const MARK: u32 = 1 << 3;
+const READER: u32 = 1 << 4;
 
 /// The word. It protects nothing by itself: `Mutex`, `RwLock` and the block buffers of `libbentoks`
 /// put the data beside it.
 ///
 /// # Invariants
-/// While the writer bit is set there are no readers, and only the waiters bit may change.
+/// While the writer bit is set there are no readers, and others change the waiters bit alone.
 #[repr(transparent)]
 #[derive(Debug, Default)]
 pub struct RawRwLock(AtomicU32);
@@ -58,10 +60,7 @@ impl RawRwLock {
     /// [`Poisoned`]: a writer panicked, or the instance of the file system failed.
     #[inline]
     pub fn lock(&self) -> Result<(), Poisoned> {
-        match self.0.compare_exchange(0, WRITER, Acquire, Relaxed) {
-            Ok(_) => Ok(()),
-            Err(_) => self.lock_slow::<false>(),
-        }
+        self.lock_fast::<false>()
     }
 
     /// Waits for the lock and takes it together with other readers. May sleep.
@@ -70,8 +69,13 @@ impl RawRwLock {
     /// As [`RawRwLock::lock`].
     #[inline]
     pub fn lock_shared(&self) -> Result<(), Poisoned> {
+        self.lock_fast::<true>()
+    }
+
+    #[inline]
+    fn lock_fast<const SHARED: bool>(&self) -> Result<(), Poisoned> {
         let word = self.0.load(Relaxed);
-        if let Some(taken) = with_me::<true>(word)
+        if let Some(taken) = with_me::<SHARED>(word)
             && self
                 .0
                 .compare_exchange(word, taken, Acquire, Relaxed)
@@ -79,7 +83,7 @@ impl RawRwLock {
         {
             return Ok(());
         }
-        self.lock_slow::<true>()
+        self.lock_slow::<SHARED>()
     }
 
     /// Gives the lock back; in the same step poisons it where this task is panicking.
@@ -88,8 +92,11 @@ impl RawRwLock {
     /// The caller holds the lock exclusively and gives it up.
     #[inline]
     pub unsafe fn unlock(&self) {
-        let free = if panicking::is_panicking() { POISON } else { 0 };
-        let before = self.0.swap(free, Release);
+        let poison = if panicking::is_panicking() { POISON } else { 0 };
+        // Nobody else sets or clears the mark now. (Where somebody sets it without a share of the
+        // lock, it may get lost; the lock itself does not care.)
+        let mark = self.0.load(Relaxed) & MARK;
+        let before = self.0.swap(mark | poison, Release);
         if before & WAITERS != 0 {
             self.wake();
         }
@@ -115,6 +122,20 @@ impl RawRwLock {
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.0.load(Relaxed) & POISON != 0
+    }
+
+    /// The mark is set. A word in zeroed memory has none, so the mark lasts as long as what the
+    /// word guards.
+    #[inline]
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.0.load(Acquire) & MARK != 0
+    }
+
+    /// Sets the mark, for good. The caller holds the lock, or a share of it.
+    #[inline]
+    pub fn set_mark(&self) {
+        self.0.fetch_or(MARK, Release);
     }
 
     #[cold]
@@ -159,9 +180,9 @@ impl RawRwLock {
 #[inline]
 const fn with_me<const SHARED: bool>(word: u32) -> Option<u32> {
     if SHARED && word & (WRITER | POISON) == 0 {
-        // All 2^29 places taken: wait for one.
+        // All 2^28 places taken: wait for one.
         word.checked_add(READER)
-    } else if !SHARED && word & !WAITERS == 0 {
+    } else if !SHARED && word & !(WAITERS | MARK) == 0 {
         Some(word | WRITER)
     } else {
         None
@@ -170,7 +191,7 @@ const fn with_me<const SHARED: bool>(word: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AtomicU32, POISON, READER, RawRwLock, Relaxed, WAITERS, WRITER};
+    use super::{AtomicU32, MARK, POISON, READER, RawRwLock, Relaxed, WAITERS, WRITER};
     use crate::{Poisoned, mock, panicking};
     use core::panic::AssertUnwindSafe;
     use std::panic::catch_unwind;
@@ -197,6 +218,54 @@ mod tests {
         // SAFETY: one share is left.
         unsafe { lock.unlock_shared() };
         assert_eq!(word(&lock), 0);
+    }
+
+    #[test]
+    fn a_mark_survives_readers_writers_and_panics_and_stops_nobody() {
+        let lock = RawRwLock::new();
+        assert!(!lock.is_marked());
+        assert_eq!(lock.lock_shared(), Ok(()));
+        lock.set_mark();
+        assert_eq!(lock.lock_shared(), Ok(()));
+        assert_eq!(word(&lock), MARK | (2 * READER));
+        // SAFETY: two shares were taken above.
+        unsafe { lock.unlock_shared() };
+        // SAFETY: one share is left.
+        unsafe { lock.unlock_shared() };
+        assert_eq!(lock.lock(), Ok(()));
+        assert!(lock.is_marked());
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| lock.lock_shared());
+            wait_for_sleepers(&lock, 1);
+            // SAFETY: this thread holds the lock.
+            unsafe { lock.unlock() };
+            assert_eq!(waiter.join().expect("no panic"), Ok(()));
+        });
+        // SAFETY: the thread above took a share.
+        unsafe { lock.unlock_shared() };
+        assert_eq!(word(&lock), MARK);
+        assert_eq!(lock.lock(), Ok(()));
+        poison(&lock);
+        assert_eq!(word(&lock), MARK | POISON);
+        assert_eq!(lock.lock_shared(), Err(Poisoned));
+    }
+
+    /// Gives the lock back as a panicking task would.
+    fn poison(lock: &RawRwLock) {
+        struct Unlock<'a>(&'a RawRwLock);
+        impl Drop for Unlock<'_> {
+            fn drop(&mut self) {
+                // SAFETY: the caller holds the lock.
+                unsafe { self.0.unlock() };
+            }
+        }
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let _unlock = Unlock(lock);
+            panicking::begin();
+            std::panic::resume_unwind(std::boxed::Box::new(()));
+        }));
+        assert!(caught.is_err());
+        panicking::end();
     }
 
     #[test]
@@ -256,20 +325,7 @@ mod tests {
         thread::scope(|scope| {
             let waiter = scope.spawn(|| lock.lock());
             wait_for_sleepers(&lock, 1);
-            struct Unlock<'a>(&'a RawRwLock);
-            impl Drop for Unlock<'_> {
-                fn drop(&mut self) {
-                    // SAFETY: the test holds the lock.
-                    unsafe { self.0.unlock() };
-                }
-            }
-            let caught = catch_unwind(AssertUnwindSafe(|| {
-                let _unlock = Unlock(&lock);
-                panicking::begin();
-                std::panic::resume_unwind(std::boxed::Box::new(()));
-            }));
-            assert!(caught.is_err());
-            panicking::end();
+            poison(&lock);
             let refused = waiter.join().expect("the waiter does not panic");
             assert_eq!(refused, Err(Poisoned));
         });

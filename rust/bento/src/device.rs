@@ -118,6 +118,14 @@ pub trait BlockBuf: Clone + Send + Sync + 'static {
     /// # Errors
     /// As [`BlockBuf::bytes`].
     fn bytes_mut(&self) -> Result<Self::Write<'_>>;
+
+    /// Somebody has marked the block as checked since it came into the cache. Handles share the
+    /// mark, also across an upgrade; it is gone when the block leaves the cache.
+    fn is_checked(&self) -> bool;
+
+    /// Marks the block as checked, so that nobody verifies a cached block twice. The caller holds
+    /// [`BlockBuf::bytes`] or [`BlockBuf::bytes_mut`] of the block.
+    fn set_checked(&self);
 }
 
 /// The device of file systems that have none.
@@ -139,6 +147,12 @@ impl BlockBuf for NoBuf {
         match *self {}
     }
     fn bytes_mut(&self) -> Result<&mut [u8]> {
+        match *self {}
+    }
+    fn is_checked(&self) -> bool {
+        match *self {}
+    }
+    fn set_checked(&self) {
         match *self {}
     }
 }

@@ -58,9 +58,62 @@ pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
     !crc
 }
 
+/// The checksum of a message in which `before` has become `after` (as long), followed by `behind`
+/// more bytes; `crc` is the checksum of the message before.
+///
+/// Takes time for the changed bytes alone: checksums of messages of one length differ by what
+/// their difference contributes, and zeros behind it are a multiplication by a power of x.
+#[must_use]
+pub fn crc32c_patched(crc: u32, before: &[u8], after: &[u8], behind: usize) -> u32 {
+    let mut difference = [0; 64];
+    // Without the inversions that start and end a checksum.
+    let mut inverted = u32::MAX;
+    for (old, new) in before.chunks(64).zip(after.chunks(64)) {
+        let len = old.len().min(new.len());
+        for (byte, (a, b)) in difference.iter_mut().zip(old.iter().zip(new)) {
+            *byte = a ^ b;
+        }
+        inverted = crc32c(inverted, difference.get(..len).unwrap_or_default());
+    }
+    let mut change = !inverted;
+    let mut rest = behind;
+    for power in &POWERS {
+        if rest & 1 != 0 {
+            change = multiply(change, *power);
+        }
+        rest >>= 1;
+    }
+    crc ^ change
+}
+
+/// `POWERS[k]` is x to the power of 8 * 2^k, modulo the polynomial: 2^k bytes of zeros.
+static POWERS: [u32; 16] = powers();
+
+const fn powers() -> [u32; 16] {
+    // Reflected: the highest bit is x to the power of 0.
+    let mut powers = [1 << (31 - 8); 16];
+    let mut k = 1;
+    while k < 16 {
+        powers[k] = multiply(powers[k - 1], powers[k - 1]);
+        k += 1;
+    }
+    powers
+}
+
+/// The product of two polynomials modulo the polynomial of the checksum.
+const fn multiply(a: u32, mut b: u32) -> u32 {
+    let (mut product, mut bit) = (0, 32);
+    while bit > 0 {
+        bit -= 1;
+        product ^= b * ((a >> bit) & 1);
+        b = (b >> 1) ^ (POLYNOMIAL * (b & 1));
+    }
+    product
+}
+
 #[cfg(test)]
 mod tests {
-    use super::crc32c;
+    use super::{crc32c, crc32c_patched};
 
     /// The vectors of RFC 3720 B.4, as the register value.
     #[test]
@@ -80,6 +133,33 @@ mod tests {
         for cut in 0..=text.len() {
             let (a, b) = text.split_at(cut);
             assert_eq!(crc32c(crc32c(0, a), b), crc32c(0, text), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_patched_checksum_is_that_of_the_new_message() {
+        let before: [u8; 4096] = core::array::from_fn(|i| u8::try_from(i * 7 % 251).unwrap_or(0));
+        for (start, len) in [
+            (0, 1),
+            (1, 63),
+            (8, 64),
+            (100, 65),
+            (2000, 300),
+            (4000, 96),
+            (0, 4096),
+        ] {
+            let mut after = before;
+            for byte in &mut after[start..start + len] {
+                *byte = byte.wrapping_mul(3) ^ 0x5a;
+            }
+            let range = start..start + len;
+            let crc = crc32c_patched(
+                crc32c(9, &before),
+                &before[range.clone()],
+                &after[range],
+                4096 - start - len,
+            );
+            assert_eq!(crc, crc32c(9, &after), "{len} bytes at {start}");
         }
     }
 }

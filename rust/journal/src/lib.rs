@@ -65,6 +65,6 @@ mod running;
 mod state;
 mod tx;
 
-pub use crc32c::crc32c;
+pub use crc32c::{crc32c, crc32c_patched};
 pub use journal::Journal;
-pub use tx::Tx;
+pub use tx::{Sealing, Tx};

@@ -18,6 +18,19 @@ struct Staged<B> {
     changed: Range<usize>,
 }
 
+/// A block that an operation is about to publish; see [`Tx::seal`].
+#[derive(Debug)]
+pub struct Sealing<'a> {
+    /// Which block.
+    pub block: BlockNo,
+    /// Its bytes as everybody sees them until now. (Anything, where the operation zeroed it.)
+    pub before: &'a [u8],
+    /// Its bytes as they will be.
+    pub after: &'a mut [u8],
+    /// Outside of this range the two are the same.
+    pub changed: Range<usize>,
+}
+
 /// The changes of one operation, seen by nobody else until [`Tx::commit`].
 ///
 /// Dropping it undoes all of them: an operation that fails half way, or panics, leaves no trace.
@@ -178,6 +191,25 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
         let own = self.freed.iter().filter_map(|r| overlap(r, &range));
         let running = self.state.running.pending.first_in(&range);
         own.chain(running).min_by_key(|r| r.start)
+    }
+
+    /// Shows `seal` each block that the operation changes, so that it can complete it, by a
+    /// checksum over the block for example. It returns which bytes it changed. Called once, right
+    /// before [`Tx::commit`].
+    ///
+    /// # Errors
+    /// `EIO`: a block could not be locked (a panic damaged it).
+    pub fn seal(&mut self, mut seal: impl FnMut(Sealing<'_>) -> Range<usize>) -> Result {
+        for staged in &mut self.staged {
+            let sealed = seal(Sealing {
+                block: staged.block,
+                before: &staged.buf.bytes()?,
+                after: &mut staged.copy,
+                changed: staged.changed.clone(),
+            });
+            staged.changed = cover(&staged.changed, &sealed);
+        }
+        Ok(())
     }
 
     /// Publishes the changes: from now on everybody sees them, and they become durable together

@@ -94,6 +94,16 @@ impl BlockBuf for KernelBuf {
             not_send: PhantomData,
         })
     }
+
+    #[inline]
+    fn is_checked(&self) -> bool {
+        self.lock().is_marked()
+    }
+
+    #[inline]
+    fn set_checked(&self) {
+        self.lock().set_mark();
+    }
 }
 
 /// The bytes of a block, shared.

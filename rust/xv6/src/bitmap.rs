@@ -1,10 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One block of a bitmap, 64 bits at a time. Bit `n` is bit `n % 8` of byte `n / 8`.
+//! One block of a bitmap, 64 bits at a time. Bit `n` is bit `n % 8` of byte `n / 8` behind the
+//! head, which the functions that work on bits do not see.
 
+use crate::corrupt::CorruptKind;
+use crate::layout::{self, RawHead};
 use core::ops::Range;
+use zerocopy::little_endian::U32;
 
 /// Bits per word of a search.
 const WORD: u32 = 64;
+
+/// The head of block `index` of a bitmap.
+#[must_use]
+pub(crate) fn head(magic: U32, index: u64) -> RawHead {
+    RawHead {
+        magic,
+        checksum: U32::ZERO,
+        owner: u32::try_from(index).unwrap_or(u32::MAX).into(),
+        extra: U32::ZERO,
+    }
+}
+
+/// Validates the head of block `index` of a bitmap.
+pub(crate) fn check_head(block: &[u8], magic: U32, index: u64) -> Result<(), CorruptKind> {
+    let found: Option<RawHead> = layout::get(block, 0);
+    let blank = found.map(|found| RawHead {
+        checksum: U32::ZERO,
+        ..found
+    });
+    if blank == Some(head(magic, index)) {
+        return Ok(());
+    }
+    Err(CorruptKind::MapHead)
+}
 
 /// The first run of clear bits within `range`, cut to `range`, or `None` where all are set.
 ///

@@ -16,6 +16,9 @@ pub enum CorruptKind {
     /// Superblock: block size.
     #[error("block size is not 4096")]
     SuperBlockSize,
+    /// Superblock: checksum.
+    #[error("checksum of the superblock is wrong")]
+    SuperChecksum,
     /// Superblock: more blocks than the device has.
     #[error("the device is smaller than the file system (truncated image?)")]
     SuperTruncated,
@@ -31,6 +34,15 @@ pub enum CorruptKind {
     /// The root is no directory, or not its own parent.
     #[error("no root directory")]
     RootMissing,
+    /// A metadata block: checksum.
+    #[error("checksum of the block is wrong")]
+    BlockChecksum,
+    /// A bitmap block: head.
+    #[error("bitmap block with an impossible head")]
+    MapHead,
+    /// Inode: checksum.
+    #[error("checksum of the inode is wrong")]
+    InodeChecksum,
     /// Inode: mode names no kind.
     #[error("inode of no known kind")]
     InodeKind,
@@ -151,6 +163,9 @@ pub enum CorruptKind {
     /// A directory with two names, or whose parent is another.
     #[error("directory is not where its parent field says")]
     DirParent,
+    /// The block of a symbolic link: head.
+    #[error("symbolic link block with an impossible head")]
+    LinkHead,
     /// A symbolic link whose target has a NUL.
     #[error("symbolic link with an impossible target")]
     LinkTarget,
@@ -192,11 +207,15 @@ impl CorruptKind {
         Self::SuperMagic,
         Self::SuperVersion,
         Self::SuperBlockSize,
+        Self::SuperChecksum,
         Self::SuperTruncated,
         Self::SuperGeometry,
         Self::SuperReserved,
         Self::SuperBackup,
         Self::RootMissing,
+        Self::BlockChecksum,
+        Self::MapHead,
+        Self::InodeChecksum,
         Self::InodeKind,
         Self::InodeMode,
         Self::InodeFlags,
@@ -237,6 +256,7 @@ impl CorruptKind {
         Self::DirEntryKindDiffers,
         Self::DirEntryTwice,
         Self::DirParent,
+        Self::LinkHead,
         Self::LinkTarget,
         Self::XattrRange,
         Self::XattrMagic,

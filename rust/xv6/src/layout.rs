@@ -11,8 +11,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Bytes per block.
 pub const BLOCK_SIZE: u16 = 4096;
-/// Bits per block of a bitmap.
-pub const BITS_PER_BLOCK: u32 = 8 * 4096;
+/// Bytes of the head of a metadata block.
+pub const BLOCK_HEAD: u16 = 16;
+/// Bytes of a metadata block behind its head.
+pub const BLOCK_PAYLOAD: u16 = BLOCK_SIZE - BLOCK_HEAD;
+/// Bits per block of a bitmap. A multiple of 64, and of the inodes per block of the inode table.
+pub const BITS_PER_BLOCK: u32 = 8 * 4080;
+const _: () = assert!(BITS_PER_BLOCK.is_multiple_of(64) && BLOCK_PAYLOAD == 4080);
 /// The first bytes of a device that holds this file system.
 pub const MAGIC: [u8; 8] = *b"Bentoxv6";
 /// The version of the format that this build reads and writes.
@@ -40,7 +45,7 @@ pub struct RawSuper {
     pub ro_compat: U32,
     /// Features without which a build must not touch the device.
     pub incompat: U32,
-    /// Room for a crc32c of these bytes; 0 until a feature bit says otherwise.
+    /// crc32c of this structure; see [`crate::checksum`].
     pub checksum: U32,
     /// Identifies the file system.
     pub uuid: [u8; 16],
@@ -74,6 +79,38 @@ pub struct RawSuper {
     pub reserved: [u8; 80],
 }
 const _: () = assert!(size_of::<RawSuper>() == 256);
+
+/// The head of every block of metadata but superblocks and inode table blocks. What follows its
+/// first 12 bytes depends on the kind.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct RawHead {
+    /// Which kind of block this is.
+    pub magic: U32,
+    /// crc32c of the block; see [`crate::checksum`].
+    pub checksum: U32,
+    /// The inode that the block belongs to. Bitmaps: which block of the bitmap this is.
+    pub owner: U32,
+    /// Zero, unless the kind says otherwise.
+    pub extra: U32,
+}
+const _: () = assert!(size_of::<RawHead>() == 16 && BLOCK_HEAD == 16);
+/// Where a block holds its checksum.
+pub const CHECKSUM_AT: u16 = 4;
+const _: () = assert!(offset_of!(RawHead, checksum) == 4 && CHECKSUM_AT == 4);
+
+/// First bytes of a block of the inode map.
+pub const INODE_MAP_MAGIC: U32 = U32::from_bytes(*b"XIMP");
+/// First bytes of a block of the orphan map.
+pub const ORPHAN_MAP_MAGIC: U32 = U32::from_bytes(*b"XOMP");
+/// First bytes of a block of the block map.
+pub const BLOCK_MAP_MAGIC: U32 = U32::from_bytes(*b"XBMP");
+/// First bytes of a block with the target of a symbolic link.
+pub const LINK_MAGIC: U32 = U32::from_bytes(*b"XLNK");
+/// Where the rest of a target that a block cannot hold lies in the area of the inode.
+pub const LINK_REST_AT: usize = 16;
 
 /// Bytes of an inode.
 pub const INODE_SIZE: u16 = 256;
@@ -149,7 +186,7 @@ pub struct RawInode {
     pub parent: U32,
     /// The block of extended attributes; 0 where there are none.
     pub xattr: U64,
-    /// Room for a crc32c of the inode; 0.
+    /// crc32c of the inode; see [`crate::checksum`].
     pub checksum: U32,
     /// Used entries of the extent root.
     pub extents: U16,
@@ -206,7 +243,7 @@ pub const NODE_MAGIC: U32 = U32::from_bytes(*b"XEXT");
 pub struct RawNode {
     /// [`NODE_MAGIC`].
     pub magic: U32,
-    /// Room for a crc32c of the block; 0.
+    /// crc32c of the block; see [`crate::checksum`].
     pub checksum: U32,
     /// The inode whose tree this is.
     pub owner: U32,
@@ -243,7 +280,7 @@ pub const NAME_MAX: u8 = 255;
 pub struct RawDirHead {
     /// [`DIR_MAGIC`].
     pub magic: U32,
-    /// Room for a crc32c of the block; 0.
+    /// crc32c of the block; see [`crate::checksum`].
     pub checksum: U32,
     /// The directory.
     pub owner: U32,
@@ -286,7 +323,7 @@ pub const XATTR_MAGIC: U32 = U32::from_bytes(*b"XATR");
 pub struct RawXattrHead {
     /// [`XATTR_MAGIC`].
     pub magic: U32,
-    /// Room for a crc32c of the block; 0.
+    /// crc32c of the block; see [`crate::checksum`].
     pub checksum: U32,
     /// The inode.
     pub owner: U32,
@@ -328,9 +365,15 @@ pub fn get<T: Bytes>(block: &[u8], offset: u16) -> Option<T> {
     T::ref_from_prefix(rest).ok().map(|(value, _)| *value)
 }
 
+/// What follows the head of a metadata block.
+#[must_use]
+pub fn payload(block: &[u8]) -> &[u8] {
+    block.get(usize::from(BLOCK_HEAD)..).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{RawDirHead, RawDirent, RawExtent, RawInode, RawNode, RawSuper, get};
+    use super::{RawDirHead, RawDirent, RawExtent, RawHead, RawInode, RawNode, RawSuper, get};
     use super::{RawXattr, RawXattrHead};
     use core::mem::offset_of;
     use proptest::prelude::*;
@@ -355,6 +398,11 @@ mod tests {
         assert_eq!(offset_of!(RawXattrHead, used), 12);
         assert_eq!(offset_of!(RawExtent, block), 8);
         assert_eq!(offset_of!(RawNode, count), 12);
+        let heads = [
+            offset_of!(RawNode, checksum),
+            offset_of!(RawDirHead, checksum),
+        ];
+        assert_eq!(heads, [offset_of!(RawHead, checksum); 2]);
         assert_eq!(offset_of!(RawDirHead, owner), 8);
         assert_eq!(offset_of!(RawDirent, name_len), 6);
     }
@@ -375,6 +423,7 @@ mod tests {
             }
             prop_assert!(same::<RawSuper>(&bytes) && same::<RawInode>(&bytes));
             prop_assert!(same::<RawExtent>(&bytes) && same::<RawNode>(&bytes));
+            prop_assert!(same::<RawHead>(&bytes));
             prop_assert!(same::<RawDirHead>(&bytes) && same::<RawDirent>(&bytes));
             prop_assert!(same::<RawXattrHead>(&bytes) && same::<RawXattr>(&bytes));
         }

@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`layout`] | every byte on the disk, and nothing else |
 //! | [`corrupt`] | what can be wrong with those bytes |
+//! | [`checksum`] | the checksums of all of them |
 //! | [`superblock`] | where everything lies |
 //! | [`inode`] | inodes, and the node that a host keeps for each in use |
 //! | `bitmap`, `space` | which blocks and inodes are free, and which to take |
@@ -51,6 +52,7 @@ extern crate std;
 
 mod bitmap;
 pub mod check;
+pub mod checksum;
 pub mod corrupt;
 mod dir;
 mod extent;

@@ -2,14 +2,17 @@
 //! Making a file system. Used by `mkfs.xv6`, by tests and by the simulator.
 
 use crate::bitmap;
+use crate::checksum::Sums;
 use crate::inode::{Area, Ino, Inode};
-use crate::layout::{self, BITS_PER_BLOCK, BLOCK_SIZE, INODES_PER_BLOCK, LABEL_LEN};
+use crate::layout::{self, BITS_PER_BLOCK, BLOCK_HEAD, BLOCK_SIZE, INODES_PER_BLOCK, LABEL_LEN};
 use crate::superblock::{Geometry, MAX_BLOCKS, MAX_LOG_BLOCKS, MIN_LOG_BLOCKS, Super};
 use alloc::vec;
 use alloc::vec::Vec;
 use bento::{BlockDevice, BlockNo, BlockWrite, Errno, FileKind, Result, Timespec, WriteOrder};
+use core::ops::Range;
 use journal::Journal;
 use zerocopy::IntoBytes;
+use zerocopy::little_endian::U32;
 
 /// What a new file system is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,14 +91,31 @@ pub fn format<D: BlockDevice>(dev: &D, options: &FormatOptions) -> Result<Super>
     let inodes = u64::from(geometry.inodes());
     // Slot 0 is never used, and slot 1 is the root.
     let slots = [0..1, 1..2];
-    write_map(dev, geometry.inode_map(), inodes, &slots)?;
-    for index in 0..geometry.inode_map_blocks() {
-        erase(dev, BlockNo(geometry.orphan_map() + index))?;
-    }
+    let sums = sup.sums();
+    let map = NewMap {
+        magic: layout::INODE_MAP_MAGIC,
+        first: geometry.inode_map(),
+        bits: inodes,
+        tail: true,
+    };
+    map.write(dev, &sums, &slots)?;
+    let map = NewMap {
+        magic: layout::ORPHAN_MAP_MAGIC,
+        first: geometry.orphan_map(),
+        tail: false,
+        ..map
+    };
+    map.write(dev, &sums, &[])?;
     let data = geometry.data();
     let used = [0..data.start, data.end..geometry.blocks()];
-    write_map(dev, geometry.block_map(), geometry.blocks(), &used)?;
-    write_root(dev, &geometry, options)?;
+    let map = NewMap {
+        magic: layout::BLOCK_MAP_MAGIC,
+        first: geometry.block_map(),
+        bits: geometry.blocks(),
+        tail: true,
+    };
+    map.write(dev, &sums, &used)?;
+    write_root(dev, &sup, options)?;
     write_super(dev, geometry.backup(), &sup)?;
     dev.flush()?;
     write_super(dev, BlockNo(layout::SUPER_BLOCK), &sup)?;
@@ -119,34 +139,47 @@ fn erase<D: BlockDevice>(dev: &D, target: BlockNo) -> Result {
     put(dev, target, &block())
 }
 
-/// Writes a bitmap of `bits` valid bits; those of `used` and those behind the end are set.
-fn write_map<D: BlockDevice>(
-    dev: &D,
+/// A bitmap to be written.
+#[derive(Clone, Copy, Debug)]
+struct NewMap {
+    magic: U32,
+    /// Its first block.
     first: u64,
+    /// How many bits mean something.
     bits: u64,
-    used: &[core::ops::Range<u64>],
-) -> Result {
-    let per_block = u64::from(BITS_PER_BLOCK);
-    let blocks = bits.div_ceil(per_block);
-    let tail = bits..blocks * per_block;
-    for index in 0..blocks {
-        let mut bytes = block();
-        let base = index * per_block;
-        for range in used.iter().chain([&tail]) {
-            let low = range.start.clamp(base, base + per_block) - base;
-            let high = range.end.clamp(base, base + per_block) - base;
-            let range = u32::try_from(low).unwrap_or(0)..u32::try_from(high).unwrap_or(0);
-            if !bitmap::change(&mut bytes, range, true) {
-                return Err(Errno::EINVAL);
+    /// What the bits behind them are.
+    tail: bool,
+}
+
+impl NewMap {
+    /// Writes the bitmap; the bits of `used` are set.
+    fn write<D: BlockDevice>(&self, dev: &D, sums: &Sums, used: &[Range<u64>]) -> Result {
+        let per_block = u64::from(BITS_PER_BLOCK);
+        let blocks = self.bits.div_ceil(per_block);
+        let tail = Some(self.bits..blocks * per_block).filter(|_| self.tail);
+        for index in 0..blocks {
+            let target = BlockNo(self.first + index);
+            let mut bytes = block();
+            let (head, bits) = bytes.split_at_mut(BLOCK_HEAD.into());
+            head.copy_from_slice(bitmap::head(self.magic, index).as_bytes());
+            let base = index * per_block;
+            for range in used.iter().chain(&tail) {
+                let low = range.start.clamp(base, base + per_block) - base;
+                let high = range.end.clamp(base, base + per_block) - base;
+                let range = u32::try_from(low).unwrap_or(0)..u32::try_from(high).unwrap_or(0);
+                if !bitmap::change(bits, range, true) {
+                    return Err(Errno::EINVAL);
+                }
             }
+            sums.seal(target, &mut bytes);
+            put(dev, target, &bytes)?;
         }
-        put(dev, BlockNo(first + index), &bytes)?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// Writes the block of the inode table that holds the root directory, which is empty.
-fn write_root<D: BlockDevice>(dev: &D, geometry: &Geometry, options: &FormatOptions) -> Result {
+fn write_root<D: BlockDevice>(dev: &D, sup: &Super, options: &FormatOptions) -> Result {
     let now = options.now;
     let root = Inode {
         ino: Ino::ROOT,
@@ -169,9 +202,9 @@ fn write_root<D: BlockDevice>(dev: &D, geometry: &Geometry, options: &FormatOpti
         attributes: 0,
         area: Area::EMPTY,
     };
-    let (target, offset) = geometry.inode_place(Ino::ROOT);
+    let (target, offset) = sup.geometry.inode_place(Ino::ROOT);
     let mut bytes = block();
-    let raw = root.raw();
+    let raw = sup.sums().seal_inode(Ino::ROOT, &root.raw());
     let place = bytes
         .get_mut(offset.into()..)
         .and_then(|b| b.get_mut(..size_of_val(&raw)));

@@ -7,7 +7,7 @@
 use crate::bitmap;
 use crate::corrupt::CorruptKind;
 use crate::inode::{Ino, Inode, Node};
-use crate::layout::BITS_PER_BLOCK;
+use crate::layout::{self, BITS_PER_BLOCK};
 use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::{ReadBlock, Volume};
@@ -62,7 +62,9 @@ fn next<D: BlockDevice>(volume: &Volume<D>, from: u32) -> Result<Option<Ino>> {
     let mut number = from;
     while number < geometry.inodes() {
         let (block, bit) = place(geometry, Ino(number));
-        let found = volume.read(block, |bytes| bitmap::first_set(bytes, bit..BITS_PER_BLOCK))?;
+        let found = volume.read(block, |bytes| {
+            bitmap::first_set(layout::payload(bytes), bit..BITS_PER_BLOCK)
+        })?;
         let base = number - bit;
         if let Some(found) = found {
             let ino = geometry.ino(u64::from(base) + u64::from(found));

@@ -14,6 +14,7 @@ use crate::volume::{ReadBlock, Volume};
 use alloc::vec::Vec;
 use bento::{BlockDevice, BlockNo, Errno, Result, Timespec};
 use core::ops::Range;
+use zerocopy::little_endian::U32;
 
 /// Blocks of a bitmap that a search for a long run looks at before it takes a shorter one.
 const PATIENCE: u64 = 8;
@@ -84,7 +85,7 @@ impl Counts {
     }
 
     /// Reads a bitmap of `blocks` blocks with `bits` valid bits.
-    fn count(from: &impl ReadBlock, first: u64, bits: u64) -> Result<Self> {
+    fn count(from: &impl ReadBlock, magic: U32, first: u64, bits: u64) -> Result<Self> {
         let blocks = bits.div_ceil(BITS_PER_BLOCK.into());
         let mut free = Vec::new();
         let wanted = usize::try_from(blocks).map_err(|_| Errno::ENOMEM)?;
@@ -93,14 +94,15 @@ impl Counts {
             let block = BlockNo(first + index);
             let left = bits - index * u64::from(BITS_PER_BLOCK);
             let valid = u32::try_from(left).map_or(BITS_PER_BLOCK, |n| n.min(BITS_PER_BLOCK));
-            let (clear, tail) = from.read(block, |bytes| {
-                let tail = bitmap::first_clear_run(bytes, valid..BITS_PER_BLOCK);
-                (bitmap::clear_bits(bytes), tail)
+            let clear = from.read(block, |bytes| {
+                bitmap::check_head(bytes, magic, index)?;
+                let bits = layout::payload(bytes);
+                match bitmap::first_clear_run(bits, valid..BITS_PER_BLOCK) {
+                    Some(_) => Err(CorruptKind::MapTail),
+                    None => Ok(bitmap::clear_bits(bits)),
+                }
             })?;
-            if tail.is_some() {
-                return Err(CorruptKind::MapTail.at(block));
-            }
-            free.push(clear);
+            free.push(clear.map_err(|kind| kind.at(block))?);
         }
         Self::from_parts(blocks, free).ok_or(Errno::EIO)
     }
@@ -141,8 +143,10 @@ impl Space {
     /// Counts from the bitmaps.
     pub(crate) fn count<D: BlockDevice>(volume: &Volume<D>) -> Result<Self> {
         let geometry = volume.geometry();
-        let blocks = Counts::count(volume, geometry.block_map(), geometry.blocks())?;
-        let inodes = Counts::count(volume, geometry.inode_map(), geometry.inodes().into())?;
+        let (map, bits) = (geometry.block_map(), geometry.blocks());
+        let blocks = Counts::count(volume, layout::BLOCK_MAP_MAGIC, map, bits)?;
+        let (map, bits) = (geometry.inode_map(), geometry.inodes().into());
+        let inodes = Counts::count(volume, layout::INODE_MAP_MAGIC, map, bits)?;
         Ok(Self::new(blocks, inodes, geometry))
     }
 
@@ -234,6 +238,9 @@ impl<D: BlockDevice> Txn<'_, D> {
             now.nsec ^ u32::from_le_bytes([a, b, c, d])
         } else {
             let slot = self.slot(ino)?;
+            if !self.sums().inode_is_valid(ino, &slot) {
+                return Err(CorruptKind::InodeChecksum.at(table));
+            }
             if slot.mode.get() != 0 {
                 return Err(CorruptKind::InodeMarkedFree.at(table));
             }
@@ -263,7 +270,7 @@ impl<D: BlockDevice> Txn<'_, D> {
         let first = bit - bit % INODES_PER_BLOCK;
         let slots = first..first + INODES_PER_BLOCK;
         self.read(map, |bytes| {
-            bitmap::first_clear_run(bytes, slots.clone()) == Some(slots)
+            bitmap::first_clear_run(layout::payload(bytes), slots.clone()) == Some(slots)
         })
     }
 
@@ -333,9 +340,10 @@ impl<D: BlockDevice> Txn<'_, D> {
     ) -> Result<Range<u64>> {
         let base = index * u64::from(BITS_PER_BLOCK);
         self.read(BlockNo(first + index), |bytes| {
+            let bits = layout::payload(bytes);
             let mut best = 0..0u64;
             let mut at = from;
-            while let Some(run) = bitmap::first_clear_run(bytes, at..BITS_PER_BLOCK) {
+            while let Some(run) = bitmap::first_clear_run(bits, at..BITS_PER_BLOCK) {
                 at = run.end;
                 let mut start = base + u64::from(run.start);
                 let end = base + u64::from(run.end);
@@ -392,12 +400,15 @@ impl<D: BlockDevice> Txn<'_, D> {
             .ok()
             .zip(usize::try_from(touched.end).ok());
         let (from, to) = bytes.ok_or(Errno::EIO)?;
-        let copy = self.read(block, |bytes| bytes.get(from..to).map(Vec::from))?;
+        let copy = self.read(block, |bytes| {
+            layout::payload(bytes).get(from..to).map(Vec::from)
+        })?;
         let mut copy = copy.ok_or(Errno::EIO)?;
         if !bitmap::change(&mut copy, range.start - shift..range.end - shift, value) {
             return Err(otherwise.at(block));
         }
-        self.write(block, u16::try_from(from).map_err(|_| Errno::EIO)?, &copy)
+        let at = u16::try_from(from).map_err(|_| Errno::EIO)?;
+        self.write(block, layout::BLOCK_HEAD + at, &copy)
     }
 
     /// A bitmap: its first block and its blocks.

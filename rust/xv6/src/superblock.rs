@@ -4,6 +4,7 @@
 //! The superblock never changes between two runs of a tool: counts of free blocks and inodes
 //! follow from the bitmaps. Its regions follow from three counts, so nothing in it can lie.
 
+use crate::checksum::{self, Sums};
 use crate::corrupt::CorruptKind;
 use crate::inode::Ino;
 use crate::layout::{self, BITS_PER_BLOCK, BLOCK_SIZE, INODES_PER_BLOCK, LABEL_LEN, RawSuper};
@@ -144,6 +145,14 @@ impl Geometry {
         (BlockNo(block), slot * layout::INODE_SIZE)
     }
 
+    /// Where there is metadata in this block, it starts with a head: everywhere but in the log,
+    /// the inode table and the superblocks, whose structures have checksums of their own.
+    #[must_use]
+    pub fn has_head(&self, block: BlockNo) -> bool {
+        let maps = self.inode_map..self.inode_table;
+        maps.contains(&block.0) || self.data().contains(&block.0)
+    }
+
     /// `len` blocks from `start` on are blocks that files can use.
     #[must_use]
     pub fn is_data(&self, start: u64, len: u64) -> bool {
@@ -183,7 +192,7 @@ impl Super {
     #[must_use]
     pub fn raw(&self) -> RawSuper {
         let geometry = &self.geometry;
-        RawSuper {
+        let raw = RawSuper {
             magic: layout::MAGIC,
             version: layout::VERSION.into(),
             block_size: U32::new(BLOCK_SIZE.into()),
@@ -206,7 +215,17 @@ impl Super {
             group_blocks: U64::ZERO,
             created: I64::new(self.created),
             reserved: [0; 80],
+        };
+        RawSuper {
+            checksum: checksum::of_super(&raw).into(),
+            ..raw
         }
+    }
+
+    /// The checksums of the file system.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        Sums::new(&self.uuid)
     }
 
     /// Reads and validates the superblock of `dev`, and says what is wrong with it where it is.
@@ -295,6 +314,9 @@ impl TryFrom<&RawSuper> for Super {
         if raw.block_size.get() != u32::from(BLOCK_SIZE) {
             return Err(CorruptKind::SuperBlockSize);
         }
+        if raw.checksum.get() != checksum::of_super(raw) {
+            return Err(CorruptKind::SuperChecksum);
+        }
         let geometry = Geometry::new(raw.blocks.get(), raw.inodes.get(), raw.log_blocks.get())
             .ok_or(CorruptKind::SuperGeometry)?;
         let sup = Self {
@@ -313,7 +335,7 @@ impl TryFrom<&RawSuper> for Super {
         }
         let regions = RawSuper {
             reserved: [0; 80],
-            checksum: U32::ZERO,
+            checksum: expected.checksum,
             group_blocks: U64::ZERO,
             ..*raw
         };
@@ -328,6 +350,7 @@ impl TryFrom<&RawSuper> for Super {
 #[cfg(test)]
 mod tests {
     use super::{Geometry, Super};
+    use crate::checksum::of_super;
     use crate::layout::RawSuper;
     use proptest::prelude::*;
     use zerocopy::{FromBytes, IntoBytes};
@@ -359,17 +382,30 @@ mod tests {
         assert_eq!(Geometry::new(88, 64, 64), None);
     }
 
+    fn flipped(raw: &RawSuper, bit: usize) -> RawSuper {
+        let mut bytes = raw.as_bytes().to_vec();
+        if let Some(byte) = bytes.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+        RawSuper::read_from_bytes(&bytes).expect("256 bytes")
+    }
+
     #[test]
-    fn a_flipped_bit_outside_uuid_label_compat_and_time_is_noticed() {
-        let sup = example(1024);
-        let good = sup.raw();
+    fn any_flipped_bit_is_noticed() {
+        let good = example(1024).raw();
         for bit in 0..8 * 256 {
-            let mut bytes = good.as_bytes().to_vec();
-            if let Some(byte) = bytes.get_mut(bit / 8) {
-                *byte ^= 1 << (bit % 8);
-            }
-            let raw = RawSuper::read_from_bytes(&bytes).expect("256 bytes");
-            let free = matches!(bit / 8, 16..28 | 32..80 | 168..176);
+            assert!(Super::try_from(&flipped(&good, bit)).is_err(), "bit {bit}");
+        }
+    }
+
+    /// With the right checksum: damage that a program has done.
+    #[test]
+    fn a_change_outside_uuid_label_features_and_time_is_noticed_without_the_checksum() {
+        let sup = example(1024);
+        for bit in 0..8 * 256 {
+            let mut raw = flipped(&sup.raw(), bit);
+            raw.checksum = of_super(&raw).into();
+            let free = matches!(bit / 8, 16..80 | 168..176);
             // A larger count of blocks is a valid superblock of a larger device.
             let larger = Super::try_from(&raw).is_ok_and(|s| s.geometry != sup.geometry);
             assert!(!larger || matches!(bit / 8, 80..88), "byte {}", bit / 8);

@@ -5,6 +5,7 @@
 //! operation changes: it works on copies, and memory follows only once the journal has taken
 //! the change, so an operation that fails or panics halfway leaves no trace.
 
+use crate::checksum::{Checked, Sums};
 use crate::inode::{Inode, Node, State};
 use crate::orphan;
 use crate::space::CountChange;
@@ -19,7 +20,7 @@ use journal::Tx;
 #[derive(Debug)]
 pub(crate) struct Txn<'f, D: BlockDevice> {
     volume: &'f Volume<D>,
-    tx: Tx<'f, D>,
+    tx: Tx<'f, Checked<D>>,
     /// What the counts of free space will change by.
     pub(crate) counts: Vec<CountChange>,
 }
@@ -32,10 +33,14 @@ impl<D: BlockDevice> ReadBlock for Txn<'_, D> {
     fn geometry(&self) -> &Geometry {
         self.volume.geometry()
     }
+
+    fn sums(&self) -> Sums {
+        self.volume.sums()
+    }
 }
 
 impl<'f, D: BlockDevice> Txn<'f, D> {
-    pub(crate) fn new(volume: &'f Volume<D>, tx: Tx<'f, D>) -> Self {
+    pub(crate) fn new(volume: &'f Volume<D>, tx: Tx<'f, Checked<D>>) -> Self {
         Self {
             volume,
             tx,
@@ -73,7 +78,17 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
     }
 
     /// Publishes everything; in memory first, durable with the next commit of the journal.
-    pub(crate) fn commit(self) -> Result {
+    ///
+    /// Blocks get their checksums here; see [`crate::checksum`].
+    pub(crate) fn commit(mut self) -> Result {
+        let (sums, geometry) = (self.sums(), self.volume.geometry());
+        self.tx.seal(|sealing| {
+            if geometry.has_head(sealing.block) {
+                sums.reseal(sealing)
+            } else {
+                0..0
+            }
+        })?;
         self.tx.commit()?;
         self.volume.space.lock()?.apply(&self.counts);
         Ok(())

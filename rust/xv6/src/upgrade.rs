@@ -8,7 +8,6 @@
 use crate::Xv6;
 use crate::orphan;
 use crate::space::{Counts, Space};
-use crate::superblock::Super;
 use crate::vfs::check_options;
 use crate::volume::Volume;
 use alloc::boxed::Box;
@@ -75,7 +74,7 @@ fn resume<D: BlockDevice>(
     state: &StateReader<'_>,
 ) -> Result<Box<Volume<D>>> {
     let read_only = read_only || dev.read_only();
-    let geometry = Super::geometry_of(&dev, read_only)?;
+    let (dev, geometry) = Volume::checked(dev, read_only)?;
     let inodes = decode(state.find(TAG_INODES), geometry.inode_map_blocks())?;
     let blocks = decode(state.find(TAG_BLOCKS), geometry.block_map_blocks())?;
     let (log, log_blocks) = geometry.log();

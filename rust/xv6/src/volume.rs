@@ -2,6 +2,7 @@
 //! What the operations of one mount share: geometry, journal, counts of free space.
 
 use crate::bitmap;
+use crate::checksum::{Checked, Sums};
 use crate::corrupt::CorruptKind;
 use crate::inode::{self, Ino, Inode};
 use crate::layout;
@@ -22,13 +23,17 @@ pub(crate) trait ReadBlock {
 
     /// Where everything lies.
     fn geometry(&self) -> &Geometry;
+
+    /// The checksums of the file system.
+    fn sums(&self) -> Sums;
 }
 
 /// A mounted device.
 #[derive(Debug)]
 pub(crate) struct Volume<D: BlockDevice> {
     pub(crate) sup: Super,
-    pub(crate) journal: Journal<D>,
+    sums: Sums,
+    pub(crate) journal: Journal<Checked<D>>,
     pub(crate) space: Mutex<Space>,
     pub(crate) read_only: bool,
     /// What the next `sync` is to finish; see [`crate::orphan::list`].
@@ -43,6 +48,10 @@ impl<D: BlockDevice> ReadBlock for Volume<D> {
     fn geometry(&self) -> &Geometry {
         &self.sup.geometry
     }
+
+    fn sums(&self) -> Sums {
+        self.sums
+    }
 }
 
 impl<D: BlockDevice> Volume<D> {
@@ -50,7 +59,7 @@ impl<D: BlockDevice> Volume<D> {
     #[inline(never)]
     pub(crate) fn open(dev: D, read_only: bool) -> Result<Box<Self>> {
         let read_only = read_only || dev.read_only();
-        let before = Super::geometry_of(&dev, read_only)?;
+        let (dev, before) = Self::checked(dev, read_only)?;
         let (log, log_blocks) = before.log();
         let journal = Journal::open(dev, log, log_blocks, read_only)?;
         // Recovery may have written any block.
@@ -63,15 +72,24 @@ impl<D: BlockDevice> Volume<D> {
         Ok(volume)
     }
 
+    /// The device with verification of what is read from it, and where everything lies.
+    #[inline(never)]
+    pub(crate) fn checked(dev: D, read_only: bool) -> Result<(Checked<D>, Geometry)> {
+        let sup = Super::read(&dev, read_only)?;
+        Ok((Checked::new(dev, sup.sums(), sup.geometry), sup.geometry))
+    }
+
     /// A volume from its parts. (A function of its own, for kernel stacks are small.)
     #[inline(never)]
     pub(crate) fn assemble(
-        journal: Journal<D>,
+        journal: Journal<Checked<D>>,
         space: Space,
         read_only: bool,
     ) -> Result<Box<Self>> {
+        let sup = Super::read(journal.device(), read_only)?;
         Ok(Box::new(Self {
-            sup: Super::read(journal.device(), read_only)?,
+            sums: sup.sums(),
+            sup,
             journal,
             space: Mutex::new(space),
             read_only,
@@ -108,7 +126,9 @@ impl<D: BlockDevice> Volume<D> {
     /// bitmap from clearing the block without which nothing can be mended.
     pub(crate) fn check_root(&self) -> Result {
         let map = BlockNo(self.geometry().inode_map());
-        if self.read(map, |bytes| bitmap::first_clear_run(bytes, 0..2).is_some())? {
+        if self.read(map, |b| {
+            bitmap::first_clear_run(layout::payload(b), 0..2).is_some()
+        })? {
             return Err(CorruptKind::InodeMarkedFree.at(map));
         }
         let root = Inode::load(self, Ino::ROOT)?;

@@ -6,9 +6,10 @@ mod host;
 use bento::{BlockBuf, BlockDevice, BlockNo, Errno, FileKind};
 use bento_sim::MemDisk;
 use core::cell::Cell;
-use host::{Host, PLAIN, fresh, pattern};
+use host::{Host, PLAIN, fresh, pattern, seal};
 use xv6::check::check;
-use xv6::layout::{self, RawDirHead, RawDirent, RawExtent, RawInode, RawNode, RawSuper};
+use xv6::checksum::{Sums, of_super};
+use xv6::layout::{self, RawDirHead, RawDirent, RawExtent, RawHead, RawInode, RawNode, RawSuper};
 use xv6::layout::{RawXattr, RawXattrHead};
 use xv6::superblock::{Geometry, Super};
 use xv6::{CorruptKind, Xv6};
@@ -18,6 +19,7 @@ use zerocopy::{FromBytes, IntoBytes};
 struct Bench {
     disk: MemDisk,
     geometry: Geometry,
+    sums: Sums,
     tested: Cell<bool>,
 }
 
@@ -51,10 +53,11 @@ impl Bench {
         host.create("gone").expect("create");
         host.remove("gone").expect("remove");
         let disk = host.unmount();
-        let geometry = Super::read(&disk, false).expect("valid").geometry;
+        let sup = Super::read(&disk, false).expect("valid");
         let bench = Self {
             disk,
-            geometry,
+            geometry: sup.geometry,
+            sums: sup.sums(),
             tested: Cell::new(false),
         };
         assert_eq!(bench.inode(TREE).depth, 1);
@@ -77,9 +80,27 @@ impl Bench {
     ) {
         let mut value: T = self.get(block, offset);
         change(&mut value);
+        self.damage(block, offset, value.as_bytes());
+        self.seal(block);
+    }
+
+    /// Changes bytes and leaves the checksum as it was.
+    fn damage(&self, block: u64, offset: u16, bytes: &[u8]) {
         self.disk
-            .damage(block, offset.into(), value.as_bytes())
+            .damage(block, offset.into(), bytes)
             .expect("inside");
+    }
+
+    fn flip_byte(&self, block: u64, offset: u16) {
+        let byte: u8 = self.get(block, offset);
+        self.damage(block, offset, &[byte ^ 0x10]);
+    }
+
+    /// Makes the checksums of a block right: what is found then is not found by them.
+    fn seal(&self, block: u64) {
+        let mut bytes: [u8; 4096] = self.get(block, 0);
+        seal(&self.geometry, &self.sums, block, &mut bytes);
+        self.damage(block, 0, &bytes);
     }
 
     fn place(&self, ino: u32) -> (u64, u16) {
@@ -116,9 +137,9 @@ impl Bench {
     }
 
     fn flip(&self, map: u64, bit: u64) {
-        let block = map + bit / (8 * 4096);
-        let byte = u16::try_from(bit % (8 * 4096) / 8).expect("in a block");
-        self.edit(block, byte, |byte: &mut u8| *byte ^= 1 << (bit % 8));
+        let block = map + bit / (8 * 4080);
+        let byte = u16::try_from(bit % (8 * 4080) / 8).expect("in a block");
+        self.edit(block, 16 + byte, |byte: &mut u8| *byte ^= 1 << (bit % 8));
     }
 
     /// The entry of the directory's first block that names `ino`.
@@ -158,7 +179,8 @@ impl Bench {
         };
         let entries = b"\x02\0\x06\0user.aAA\x02\0\x06\0user.bBB";
         let bytes = [head.as_bytes(), entries.as_slice(), &[0; 4056]].concat();
-        self.disk.damage(block, 0, &bytes).expect("inside");
+        self.damage(block, 0, &bytes);
+        self.seal(block);
         let report = check(&self.disk).expect("there is a superblock");
         assert!(report.is_clean(), "{:?}", report.findings);
         block
@@ -218,6 +240,24 @@ macro_rules! damages {
 
 damages! {
     backup: SuperBackup, |b| b.edit(b.geometry.backup().0, 48, |byte: &mut u8| *byte ^= 1);
+    sum_of_the_inode_map: BlockChecksum, |b| b.flip_byte(b.geometry.inode_map(), 4095);
+    sum_of_the_orphan_map: BlockChecksum, |b| b.flip_byte(b.geometry.orphan_map(), 5);
+    sum_of_the_block_map: BlockChecksum, |b| b.flip_byte(b.geometry.block_map(), 100);
+    sum_of_an_extent_block: BlockChecksum, |b| b.flip_byte(b.first_block(TREE), 4095);
+    sum_of_a_directory_block: BlockChecksum, |b| b.flip_byte(b.first_block(DIR), 4095);
+    sum_of_an_xattr_block: BlockChecksum, |b| b.flip_byte(b.add_xattrs(), 4095);
+    sum_of_a_link_block: BlockChecksum, |b| b.flip_byte(b.first_block(LONG_LINK), 4095);
+    inode_map_head: MapHead, |b| b.edit(b.geometry.inode_map(), 0, |h: &mut RawHead| h.magic = 7.into());
+    orphan_map_head: MapHead, |b| b.edit(b.geometry.orphan_map(), 0, |h: &mut RawHead| h.owner = 1.into());
+    block_map_head: MapHead, |b| b.edit(b.geometry.block_map(), 0, |h: &mut RawHead| h.extra = 1.into());
+    sum_of_an_inode: InodeChecksum, |b| {
+        let (block, offset) = b.place(FILE);
+        b.flip_byte(block, offset + 4);
+    };
+    sum_of_a_free_inode: InodeChecksum, |b| {
+        let (block, offset) = b.place(FREE);
+        b.flip_byte(block, offset + 80);
+    };
     root_missing: RootMissing, |b| b.edit_inode(ROOT, |i| i.parent = 2.into());
     inode_kind: InodeKind, |b| b.edit_inode(FILE, |i| i.mode = 0o030_644.into());
     inode_mode: InodeMode, |b| b.edit_inode(FILE, |i| i.mode = 0o1_100_644.into());
@@ -312,6 +352,8 @@ damages! {
     directory_with_two_names: DirParent, |b| b.edit_entry(ROOT, DEVICE, |e| {
         (e.ino, e.kind) = (DIR.into(), 4);
     });
+    link_magic: LinkHead, |b| b.edit(b.first_block(LONG_LINK), 0, |h: &mut RawHead| h.magic = 1.into());
+    link_owner: LinkHead, |b| b.edit(b.first_block(LONG_LINK), 0, |h: &mut RawHead| h.owner = 9.into());
     link_target: LinkTarget, |b| b.edit_inode(SHORT_LINK, |i| i.area[2] = 0);
     xattr_in_the_log: XattrRange, |b| b.edit_inode(FILE, |i| i.xattr = 2.into());
     xattr_behind_the_end: XattrRange, |b| b.edit_inode(FILE, |i| i.xattr = u64::MAX.into());
@@ -342,6 +384,9 @@ macro_rules! refusals {
         fn $name() {
             let bench = Bench::new();
             bench.edit_super(|$sup| $damage);
+            if CorruptKind::$kind != CorruptKind::SuperChecksum {
+                bench.edit_super(|s| s.checksum = of_super(s).into());
+            }
             bench.expect_refused(Errno::$error);
             let raw: RawSuper = bench.get(0, 0);
             let kind = Super::try_from(&raw).err();
@@ -357,6 +402,7 @@ refusals! {
     not_xv6: SuperMagic = EINVAL, |s| s.magic = [0; 8];
     other_version: SuperVersion = EOPNOTSUPP, |s| s.version = 2.into();
     block_size: SuperBlockSize = EUCLEAN, |s| s.block_size = 1024.into();
+    super_sum: SuperChecksum = EUCLEAN, |s| s.label[3] ^= 4;
     geometry: SuperGeometry = EUCLEAN, |s| s.block_map = 5.into();
     too_many_inodes: SuperGeometry = EUCLEAN, |s| s.inodes = (1 << 40).into();
     super_reserved: SuperReserved = EUCLEAN, |s| s.reserved[79] = 1;
@@ -382,6 +428,7 @@ fn a_read_only_mount_accepts_features_that_only_matter_for_writing() {
     let bench = Bench::new();
     bench.tested.set(true);
     bench.edit_super(|s| s.ro_compat = 4.into());
+    bench.edit_super(|s| s.checksum = of_super(s).into());
     assert_eq!(Host::mount(bench.disk.clone()).err(), Some(Errno::EROFS));
     let options = bento::MountOptions {
         read_only: true,

@@ -5,9 +5,12 @@ mod host;
 
 use bento::prelude::*;
 use bento_sim::{Caching, Image, MemDisk};
-use host::{Host, PLAIN, fresh, pattern, repeat};
+use host::{Host, PLAIN, fresh, pattern, repeat, seal};
 use xv6::Xv6;
+use xv6::checksum::of_super;
+use xv6::layout::RawSuper;
 use xv6::superblock::Super;
+use zerocopy::FromBytes;
 
 /// Values that a byte is set to: the flips of its lowest and highest bit, and the extremes.
 fn garbage(byte: u8) -> impl Iterator<Item = u8> {
@@ -64,18 +67,39 @@ fn use_all(disk: MemDisk) -> Result {
     host.fs.sync(&host.req())
 }
 
-/// Damages one byte after the other and uses the result. Returns how many images were refused.
+/// Checks the image, and uses it in any case.
+fn try_all(image: Image) -> Result {
+    let checked = xv6::check::check(&MemDisk::from_image(image.clone(), Caching::Short));
+    use_all(MemDisk::from_image(image, Caching::Short))?;
+    checked.map(drop)
+}
+
+/// Damages one byte after the other and uses the result, once with the wrong checksum and once
+/// with the right one. Returns how many images were refused.
 fn fuzz(block: u64, bytes: core::ops::Range<usize>) -> u32 {
     let good = image();
+    let sup = Super::read(&MemDisk::from_image(good.clone(), Caching::Short), false);
+    let sup = sup.expect("valid");
     let mut refused = 0;
     for offset in bytes {
         let byte = good.block(block).expect("inside")[offset];
         for value in garbage(byte) {
             let mut bad = good.clone();
             bad.write(block, offset, &[value]).expect("inside");
-            let checked = xv6::check::check(&MemDisk::from_image(bad.clone(), Caching::Short));
-            let used = use_all(MemDisk::from_image(bad, Caching::Short));
-            refused += u32::from(checked.is_err() || used.is_err());
+            let mut sealed: [u8; 4096] = bad.block(block).expect("inside")[..]
+                .try_into()
+                .expect("a block");
+            seal(&sup.geometry, &sup.sums(), block, &mut sealed);
+            if block == 0 {
+                let raw = RawSuper::read_from_prefix(&sealed).expect("256 bytes").0;
+                sealed[28..32].copy_from_slice(&of_super(&raw).to_le_bytes());
+            }
+            // Most of what is found by a checksum is found before anything is used.
+            if offset % 8 == 0 {
+                let _ = try_all(bad.clone());
+            }
+            bad.write(block, 0, &sealed).expect("inside");
+            refused += u32::from(try_all(bad).is_err());
         }
     }
     refused

@@ -6,9 +6,11 @@ use crate::corrupt::CorruptKind;
 use crate::extent::{FileBlock, Mapping, node_entries};
 use crate::inode::{Ino, Inode, block_of};
 use crate::layout::{self, BITS_PER_BLOCK, INODES_PER_BLOCK, RawExtent, RawInode};
+use crate::symlink::target_in;
 use alloc::vec::Vec;
 use bento::{BlockDevice, BlockNo, FileKind, Result};
 use core::ops::Range;
+use zerocopy::little_endian::U32;
 
 /// A node of an extent tree that is still to be looked at.
 struct Todo {
@@ -36,7 +38,7 @@ impl<D: BlockDevice> Checker<'_, D> {
             let map = self.copy(BlockNo(map_block))?;
             let end = slots.min(base + BITS_PER_BLOCK);
             for first in (base..end).step_by(16) {
-                let bits = table_bits(&map, first - base);
+                let bits = table_bits(layout::payload(&map), first - base);
                 // A table block without used inodes may never have been written.
                 if bits != 0 {
                     self.check_table_block(first, bits)?;
@@ -58,6 +60,13 @@ impl<D: BlockDevice> Checker<'_, D> {
                 continue;
             };
             let marked = bits & (1 << slot) != 0;
+            if !self.sup.sums().inode_is_valid(ino, &raw) {
+                self.find(CorruptKind::InodeChecksum, Some(ino), block);
+            }
+            let raw = RawInode {
+                checksum: U32::ZERO,
+                ..raw
+            };
             match Inode::parse(ino, &raw, &self.geometry()) {
                 _ if ino.0 == 0 => self.check_slot_0(&raw, marked),
                 Ok(Some(inode)) if marked => self.check_inode(&inode)?,
@@ -133,12 +142,9 @@ impl<D: BlockDevice> Checker<'_, D> {
         let Some(block) = self.metadata_block(inode.ino, &tree.runs, FileBlock(0)) else {
             return Ok(());
         };
-        let len = usize::try_from(inode.size).unwrap_or(usize::MAX);
-        let valid = self.read(block, |bytes| {
-            bytes.get(..len).is_some_and(|target| !target.contains(&0))
-        })?;
-        if !valid {
-            self.find(CorruptKind::LinkTarget, Some(inode.ino), block);
+        let bytes = self.sealed_copy(block, Some(inode.ino))?;
+        if let Err(kind) = target_in(inode, &bytes) {
+            self.find(kind, Some(inode.ino), block);
         }
         Ok(())
     }
@@ -175,7 +181,7 @@ impl<D: BlockDevice> Checker<'_, D> {
             &mut tree,
         )?;
         while let Some(node) = todo.pop() {
-            let bytes = self.copy(node.block)?;
+            let bytes = self.sealed_copy(node.block, Some(inode.ino))?;
             match node_entries(&bytes, inode.ino, node.depth) {
                 Err(kind) => self.find(kind, Some(inode.ino), node.block),
                 Ok(entries) => {

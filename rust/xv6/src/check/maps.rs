@@ -2,17 +2,19 @@
 //! Third pass: the bitmaps against what is in use.
 
 use super::Checker;
+use crate::bitmap::check_head;
 use crate::corrupt::CorruptKind;
 use crate::inode::Ino;
-use crate::layout::BITS_PER_BLOCK;
+use crate::layout;
 use bento::{BlockDevice, BlockNo, Result};
+use zerocopy::little_endian::U32;
 
 impl<D: BlockDevice> Checker<'_, D> {
     pub(super) fn check_maps(&mut self) -> Result {
         let geometry = self.geometry();
         let slots = u64::from(geometry.inodes());
         self.check_map(
-            geometry.block_map(),
+            (layout::BLOCK_MAP_MAGIC, geometry.block_map()),
             |checker, bit, set, at| {
                 let tail = bit >= geometry.blocks();
                 match (tail, set, checker.used.has(bit)) {
@@ -30,7 +32,7 @@ impl<D: BlockDevice> Checker<'_, D> {
         )?;
         // Its other bits have been compared with the inodes themselves.
         self.check_map(
-            geometry.inode_map(),
+            (layout::INODE_MAP_MAGIC, geometry.inode_map()),
             |checker, bit, set, at| {
                 if bit >= slots && !set {
                     checker.find(CorruptKind::MapTail, None, at);
@@ -39,7 +41,7 @@ impl<D: BlockDevice> Checker<'_, D> {
             geometry.inode_map_blocks(),
         )?;
         self.check_map(
-            geometry.orphan_map(),
+            (layout::ORPHAN_MAP_MAGIC, geometry.orphan_map()),
             |checker, bit, set, at| {
                 if bit >= slots {
                     if set {
@@ -60,19 +62,18 @@ impl<D: BlockDevice> Checker<'_, D> {
     /// Calls `look` with the number and the value of every bit of a bitmap.
     fn check_map(
         &mut self,
-        first: u64,
+        (magic, first): (U32, u64),
         mut look: impl FnMut(&mut Self, u64, bool, BlockNo),
         blocks: u64,
     ) -> Result {
         let mut bit = 0;
-        for block in first..first + blocks {
-            let at = BlockNo(block);
-            let bytes = self.copy(at)?;
-            debug_assert_eq!(
-                bytes.len() * 8,
-                usize::try_from(BITS_PER_BLOCK).unwrap_or(0)
-            );
-            for byte in bytes {
+        for index in 0..blocks {
+            let at = BlockNo(first + index);
+            let bytes = self.sealed_copy(at, None)?;
+            if let Err(kind) = check_head(&bytes, magic, index) {
+                self.find(kind, None, at);
+            }
+            for byte in layout::payload(&bytes) {
                 for shift in 0..8 {
                     look(self, bit, byte & (1 << shift) != 0, at);
                     bit += 1;

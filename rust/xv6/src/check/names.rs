@@ -57,7 +57,7 @@ impl<D: BlockDevice> Checker<'_, D> {
         block: BlockNo,
         names: &mut BTreeSet<Vec<u8>>,
     ) -> Result {
-        let bytes = self.copy(block)?;
+        let bytes = self.sealed_copy(block, Some(dir))?;
         if let Err(kind) = check_head(&bytes, dir) {
             self.find(kind, Some(dir), block);
             return Ok(());

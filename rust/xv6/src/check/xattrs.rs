@@ -18,7 +18,7 @@ impl<D: BlockDevice> Checker<'_, D> {
             self.find(CorruptKind::BlockShared, Some(inode.ino), block);
             return Ok(1);
         }
-        let bytes = self.copy(block)?;
+        let bytes = self.sealed_copy(block, Some(inode.ino))?;
         if let Err(kind) = Attributes::parse(&bytes, inode.ino) {
             self.find(kind, Some(inode.ino), block);
         }

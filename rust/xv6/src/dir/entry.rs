@@ -91,7 +91,7 @@ pub(crate) fn check_head(block: &[u8], owner: Ino) -> core::result::Result<(), C
     if head.owner.get() != owner.0 {
         return Err(CorruptKind::DirOwner);
     }
-    if head.checksum != U32::ZERO || head.reserved != U32::ZERO {
+    if head.reserved != U32::ZERO {
         return Err(CorruptKind::DirReserved);
     }
     Ok(())
