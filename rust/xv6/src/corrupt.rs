@@ -184,7 +184,7 @@ pub enum CorruptKind {
     /// Block of extended attributes: an attribute reaches over the end, or there is none.
     #[error("extended attribute of impossible length")]
     XattrLength,
-    /// Extended attribute: no name that this file system stores.
+    /// Extended attribute: name empty, or with NUL.
     #[error("extended attribute with an impossible name")]
     XattrName,
     /// Extended attributes: names not ascending.

@@ -3,12 +3,16 @@
 //!
 //! A tree whose root lies in the inode and whose other nodes are blocks. Leaves hold runs of
 //! blocks, sorted and disjoint; inner nodes hold children with a lower bound of their keys. This
-//! file reads the tree, `extent/edit.rs` changes it. Nothing here recurses: depth is checked at
+//! file reads the tree, the files below `extent/` change it. Nothing here recurses: depth is checked at
 //! each step and falls, so a damaged tree ends in an error, never in a loop.
 
+mod cut;
 mod edit;
+mod shift;
 
-pub(crate) use edit::{TREE_CREDITS, cut_tail, fill, mark_written};
+pub(crate) use cut::{PUNCH_CREDITS, cut_tail, punch};
+pub(crate) use edit::{MARK_CREDITS, TREE_CREDITS, fill, mark};
+pub(crate) use shift::{SHIFT_CREDITS, Shift, shift, survey};
 
 use crate::corrupt::CorruptKind;
 use crate::inode::{self, Ino, Inode};

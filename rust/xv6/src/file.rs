@@ -6,7 +6,7 @@
 //! block.
 
 use crate::extent::{self, FileBlock, Found, Mapping, TREE_CREDITS};
-use crate::inode::{Inode, MAX_FILE_SIZE, Node};
+use crate::inode::{Inode, MAX_FILE_SIZE, Node, attributes_of};
 use crate::layout::BLOCK_SIZE;
 use crate::space::Purpose;
 use crate::txn::{Change, Slot};
@@ -16,7 +16,7 @@ use bento::{BlockDevice, Errno, Extent, ExtentKind, FileKind, Request, Result, S
 use bento::{SetAttrMask, Timespec};
 
 /// Inode, orphan map, and the inode map.
-const INODE_CREDITS: usize = 3;
+pub(crate) const INODE_CREDITS: usize = 3;
 /// A run, its bitmap, its inode.
 const ALLOCATE_CREDITS: usize = INODE_CREDITS + 1 + TREE_CREDITS;
 /// Enough for a run to be split twice; what is left converts more.
@@ -48,7 +48,7 @@ fn hole(at: FileBlock, end: FileBlock) -> Extent {
     Extent::hole(at.byte(), end.byte() - at.byte())
 }
 
-fn regular(inode: &Inode) -> Result {
+pub(crate) fn regular(inode: &Inode) -> Result {
     match inode.kind {
         FileKind::Regular => Ok(()),
         FileKind::Directory => Err(Errno::EISDIR),
@@ -120,7 +120,7 @@ impl<D: BlockDevice> Volume<D> {
             let (txn, inode) = change.parts(slot);
             regular(inode)?;
             if at < end {
-                at = extent::mark_written(txn, inode, at, end)?;
+                at = extent::mark(txn, inode, at, end, false)?;
             }
             if at >= end {
                 inode.size = inode.size.max(size);
@@ -247,6 +247,9 @@ fn assign(inode: &mut Inode, set: &SetAttr) -> Result {
     }
     if wants(SetAttrMask::GID) {
         inode.gid = set.gid;
+    }
+    if wants(SetAttrMask::FLAGS) {
+        inode.attributes = set.flags.bits() & attributes_of(inode.kind);
     }
     if wants(SetAttrMask::ATIME) {
         inode.atime = set.atime;

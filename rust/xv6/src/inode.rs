@@ -289,8 +289,8 @@ impl Inode {
             mtime: self.mtime,
             ctime: self.ctime,
             btime: self.btime,
-            flags: InodeFlags::empty(),
-            has_xattrs: false,
+            flags: InodeFlags::from_bits_truncate(self.attributes),
+            has_xattrs: self.xattr != 0,
         }
     }
 

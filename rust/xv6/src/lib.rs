@@ -26,6 +26,7 @@
 //! | `dir`, `symlink` | directories and symbolic links |
 //! | `orphan` | what a crash leaves to do |
 //! | `file` | map, allocate, commit, truncate |
+//! | `fallocate` | explicit work on the space of a file |
 //! | `xattr` | extended attributes |
 //! | `namei`, `rename` | create, link, unlink, rename |
 //! | `vfs` | [`bento::FileSystem`] in terms of the above |
@@ -56,6 +57,7 @@ pub mod checksum;
 pub mod corrupt;
 mod dir;
 mod extent;
+mod fallocate;
 mod file;
 pub mod inode;
 pub mod layout;
@@ -70,7 +72,6 @@ mod txn;
 mod upgrade;
 mod vfs;
 mod volume;
-#[expect(dead_code, reason = "the API's operations on attributes come next")]
 mod xattr;
 
 pub use corrupt::{Corrupt, CorruptKind};

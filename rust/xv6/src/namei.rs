@@ -7,20 +7,29 @@
 use crate::corrupt::CorruptKind;
 use crate::dir::{self, INSERT_CREDITS};
 use crate::file::valid_now;
-use crate::inode::{self, Area, Ino, Inode, LINK_MAX, Node};
+use crate::inode::{self, Area, Ino, Inode, LINK_MAX, Node, attributes_of};
+use crate::layout;
 use crate::symlink;
-use crate::txn::{Change, Slot};
+use crate::txn::{Change, Slot, Txn};
 use crate::volume::{ReadBlock, Volume};
+use crate::xattr::{self, XATTR_CREDITS};
 use alloc::boxed::Box;
-use bento::{BlockDevice, Errno, FileKind, Request, Result};
+use bento::{BlockDevice, Errno, FileKind, InodeNo, NewInode, Request, Result};
 
 /// Two bitmaps, the new inode, the directory's inode, the new entry, the block of a long link
 /// with its bitmap.
 const CREATE_CREDITS: usize = 7 + INSERT_CREDITS;
-/// Two inodes and the new entry.
-const LINK_CREDITS: usize = 3 + INSERT_CREDITS;
+/// An inode without a name: two bitmaps, the orphan map, the new inode.
+const UNNAMED_CREDITS: usize = 4;
+/// Two inodes, the orphan map and the new entry.
+const LINK_CREDITS: usize = 4 + INSERT_CREDITS;
 /// Two inodes, the entry, the orphan map.
 const UNLINK_CREDITS: usize = 4;
+
+/// The attributes that a new inode takes over from its directory, as with ext4: never those that
+/// would keep its maker from filling it.
+const INHERITED: u32 =
+    layout::ATTRIBUTES & !(layout::ATTRIBUTE_IMMUTABLE | layout::ATTRIBUTE_APPEND);
 
 /// What `create` and its relatives are to make.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +64,21 @@ pub(crate) fn alive_directory(inode: &Inode) -> Result {
     }
 }
 
-/// A new inode without contents. Boxed, since a kernel stack is small.
+/// Takes an inode for use below `dir`; it has no contents yet. Boxed, since a kernel stack is
+/// small.
 #[inline(never)]
-fn blank(req: &Request, kind: FileKind, permissions: u32, ino: Ino, generation: u32) -> Box<Inode> {
-    Box::new(Inode {
+pub(crate) fn take<D: BlockDevice>(
+    txn: &mut Txn<'_, D>,
+    dir: &Inode,
+    req: &Request,
+    kind: FileKind,
+    new: &NewInode<'_>,
+) -> Result<Box<Inode>> {
+    let (ino, generation) = txn.take_inode(dir.ino, req.now)?;
+    let mut inode = Box::new(Inode {
         ino,
         kind,
-        permissions: permissions & 0o7777,
+        permissions: new.mode & 0o7777,
         uid: req.uid,
         gid: req.gid,
         nlink: 1,
@@ -76,9 +93,20 @@ fn blank(req: &Request, kind: FileKind, permissions: u32, ino: Ino, generation: 
         rdev: 0,
         parent: 0,
         xattr: 0,
-        attributes: 0,
+        attributes: dir.attributes & INHERITED & attributes_of(kind),
         area: Area::EMPTY,
-    })
+    });
+    xattr::create(txn, &mut inode, new.xattrs)?;
+    Ok(inode)
+}
+
+/// Credits for what a new inode may have beside itself.
+fn extra_credits(new: &NewInode<'_>) -> usize {
+    if new.xattrs.is_empty() {
+        0
+    } else {
+        XATTR_CREDITS
+    }
 }
 
 /// One more link.
@@ -98,20 +126,18 @@ impl<D: BlockDevice> Volume<D> {
         req: &Request,
         parent: &Node,
         name: &[u8],
-        permissions: u32,
-        new: New<'_>,
+        new: &NewInode<'_>,
+        kind: New<'_>,
     ) -> Result<Node> {
         let now = valid_now(req)?;
-        let mut change = Change::begin(self, CREATE_CREDITS)?;
+        let mut change = Change::begin(self, CREATE_CREDITS + extra_credits(new))?;
         let dir = change.stage(parent)?;
         let (txn, dir_inode) = change.parts(dir);
         alive_directory(dir_inode)?;
-        let (ino, generation) = txn.take_inode(dir_inode.ino, now)?;
-        let kind = new.kind();
-        dir::insert(txn, dir_inode, name, ino, kind)?;
+        let mut inode = take(txn, dir_inode, req, kind.kind(), new)?;
+        dir::insert(txn, dir_inode, name, inode.ino, inode.kind)?;
         dir_inode.touch(now);
-        let mut inode = blank(req, kind, permissions, ino, generation);
-        match new {
+        match kind {
             New::Directory => {
                 inode.nlink = 2;
                 inode.parent = dir_inode.ino.0;
@@ -126,16 +152,49 @@ impl<D: BlockDevice> Volume<D> {
         Ok(node)
     }
 
-    /// A further name for an inode that is no directory.
+    /// Makes a new file without a name: an orphan, until [`Volume::link`] gives it one.
+    pub(crate) fn make_unnamed(
+        &self,
+        req: &Request,
+        parent: &Node,
+        new: &NewInode<'_>,
+    ) -> Result<Node> {
+        valid_now(req)?;
+        let mut change = Change::begin(self, UNNAMED_CREDITS + extra_credits(new))?;
+        let dir = parent.inode()?;
+        alive_directory(&dir)?;
+        let mut inode = take(&mut change.txn, &dir, req, FileKind::Regular, new)?;
+        inode.nlink = 0;
+        let node = Node::new(*inode);
+        change.stage_new(&node)?;
+        change.finish()?;
+        Ok(node)
+    }
+
+    /// The directory that holds a directory.
+    ///
+    /// # Errors
+    /// `ESTALE`: it has been removed. `ENOTDIR`.
+    pub(crate) fn parent(&self, dir: &Node) -> Result<InodeNo> {
+        let state = dir.read()?;
+        match alive_directory(&state.inode) {
+            Err(Errno::ENOENT) => Err(Errno::ESTALE),
+            result => result.map(|()| Ino(state.inode.parent).number()),
+        }
+    }
+
+    /// A further name for an inode that is no directory; the first one for a file that was made
+    /// without. (That a file whose last name was removed stays without is up to the host.)
     pub(crate) fn link(&self, req: &Request, node: &Node, parent: &Node, name: &[u8]) -> Result {
         let now = valid_now(req)?;
         let mut change = Change::begin(self, LINK_CREDITS)?;
         let child = change.stage(node)?;
+        let freed = node.read()?.freed;
         let dir = change.stage(parent)?;
         let inode = change.inode(child);
         match inode.kind {
             FileKind::Directory => return Err(Errno::EPERM),
-            _ if inode.nlink == 0 => return Err(Errno::ENOENT),
+            _ if freed => return Err(Errno::ENOENT),
             _ => add_link(inode)?,
         }
         inode.ctime = now;

@@ -4,14 +4,16 @@
 use crate::corrupt::CorruptKind;
 use crate::dir::{self, INSERT_CREDITS};
 use crate::file::valid_now;
-use crate::inode::{self, Node};
-use crate::namei::{add_link, alive_directory, lose_name};
+use crate::inode::{self, Ino, Node};
+use crate::namei::{self, add_link, alive_directory, lose_name};
 use crate::txn::{Change, Slot};
 use crate::volume::{ReadBlock, Volume};
-use bento::{BlockDevice, Errno, FileKind, RenameFlags, Request, Result};
+use bento::{BlockDevice, Errno, FileKind, NewInode, RenameFlags, Request, Result};
 
 /// Four inodes, two entries, the orphan map, and what a new entry may need.
 const RENAME_CREDITS: usize = 7 + INSERT_CREDITS;
+/// An inode that stays under the old name, and the inode map.
+const WHITEOUT_CREDITS: usize = 2;
 
 /// A name in a directory that takes part in the change.
 #[derive(Clone, Copy, Debug)]
@@ -33,13 +35,17 @@ impl<D: BlockDevice> Volume<D> {
     ) -> Result {
         let now = valid_now(req)?;
         let exchange = flags.contains(RenameFlags::EXCHANGE);
+        let leaves_whiteout = flags.contains(RenameFlags::WHITEOUT);
+        if exchange && leaves_whiteout {
+            return Err(Errno::EINVAL);
+        }
         match replaced {
             Some(_) if flags.contains(RenameFlags::NOREPLACE) => return Err(Errno::EEXIST),
             None if exchange => return Err(Errno::ENOENT),
             Some(other) if other.ino() == node.ino() => return Ok(()),
             _ => {}
         }
-        let mut change = Change::begin(self, RENAME_CREDITS)?;
+        let mut change = Change::begin(self, RENAME_CREDITS + WHITEOUT_CREDITS)?;
         let child = change.stage(node)?;
         let from = Name {
             dir: change.stage(from.0)?,
@@ -53,11 +59,20 @@ impl<D: BlockDevice> Volume<D> {
             alive_directory(change.inode(dir))?;
             change.inode(dir).touch(now);
         }
+        let whiteout = if leaves_whiteout {
+            Some(new_whiteout(&mut change, from.dir, req)?)
+        } else {
+            None
+        };
+        if let Some(whiteout) = &whiteout {
+            change.stage_new(whiteout)?;
+        }
+        let stays = whiteout.as_ref().map(Node::ino);
         let other = replaced.map(|other| change.stage(other)).transpose()?;
         match other {
             Some(other) if exchange => swap(&mut change, from, to, child, other)?,
-            Some(other) => replace(&mut change, from, to, child, other)?,
-            None => shift(&mut change, from, to, child)?,
+            Some(other) => replace(&mut change, (from, stays), to, child, other)?,
+            None => shift(&mut change, (from, stays), to, child)?,
         }
         for slot in [Some(child), other].into_iter().flatten() {
             change.inode(slot).ctime = now;
@@ -77,6 +92,33 @@ fn entry<D: BlockDevice>(
     let found = dir::find(txn, dir, name.name)?.ok_or(Errno::ENOENT)?;
     found.leads_to(&inode)?;
     Ok(found)
+}
+
+/// The inode that an overlay wants to find where a name was: a device 0:0.
+fn new_whiteout<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    dir: Slot,
+    req: &Request,
+) -> Result<Node> {
+    let (txn, dir) = change.parts(dir);
+    let new = NewInode::plain(WHITEOUT.mode_bits());
+    Ok(Node::new(*namei::take(txn, dir, req, WHITEOUT, &new)?))
+}
+
+/// What a whiteout is.
+const WHITEOUT: FileKind = FileKind::CharDevice;
+
+/// The old name of `child` goes, or leads to the whiteout `stays`.
+fn leave<D: BlockDevice>(
+    change: &mut Change<'_, '_, D>,
+    (from, stays): (Name<'_>, Option<Ino>),
+    child: Slot,
+) -> Result {
+    let old = entry(change, from, child)?;
+    match stays {
+        Some(ino) => dir::replace(&mut change.txn, &old, ino, WHITEOUT),
+        None => dir::remove(&mut change.txn, &old),
+    }
 }
 
 fn is_directory<D: BlockDevice>(change: &mut Change<'_, '_, D>, slot: Slot) -> bool {
@@ -106,7 +148,7 @@ fn reparent<D: BlockDevice>(
 /// To a name that does not exist.
 fn shift<D: BlockDevice>(
     change: &mut Change<'_, '_, D>,
-    from: Name<'_>,
+    (from, stays): (Name<'_>, Option<Ino>),
     to: Name<'_>,
     child: Slot,
 ) -> Result {
@@ -114,15 +156,14 @@ fn shift<D: BlockDevice>(
     let (txn, dir) = change.parts(to.dir);
     dir::insert(txn, dir, to.name, ino, kind)?;
     // Found only now: the new entry may have taken the tail of the old one.
-    let old = entry(change, from, child)?;
-    dir::remove(&mut change.txn, &old)?;
+    leave(change, (from, stays), child)?;
     reparent(change, child, from.dir, to.dir)
 }
 
 /// To a name that exists: its entry is changed in place.
 fn replace<D: BlockDevice>(
     change: &mut Change<'_, '_, D>,
-    from: Name<'_>,
+    (from, stays): (Name<'_>, Option<Ino>),
     to: Name<'_>,
     child: Slot,
     other: Slot,
@@ -135,8 +176,7 @@ fn replace<D: BlockDevice>(
     let (ino, kind) = (change.inode(child).ino, change.inode(child).kind);
     let new = entry(change, to, other)?;
     dir::replace(&mut change.txn, &new, ino, kind)?;
-    let old = entry(change, from, child)?;
-    dir::remove(&mut change.txn, &old)?;
+    leave(change, (from, stays), child)?;
     // The mover's link first: within one directory its count may not fall below 2 in between.
     reparent(change, child, from.dir, to.dir)?;
     lose_name(change, to.dir, other)

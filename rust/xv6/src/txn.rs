@@ -146,11 +146,13 @@ impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
         self.parts(slot).1
     }
 
-    /// A new inode takes part in the change: it is stored, and not compared with the disk.
+    /// A new inode takes part in the change: it is stored, and not compared with the disk. One
+    /// without a name becomes an orphan.
     pub(crate) fn stage_new(&mut self, node: &'n Node) -> Result {
         let slot = self.stage(node)?;
-        let (txn, inode) = self.parts(slot);
-        inode.store(txn)
+        let (txn, staged) = self.staged(slot);
+        staged.listed = false;
+        staged.inode.store(txn)
     }
 
     /// The transaction and an inode, for functions that need both.

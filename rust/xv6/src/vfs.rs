@@ -7,9 +7,13 @@ use crate::namei::{New, alive_directory};
 use crate::orphan;
 use crate::symlink;
 use crate::volume::Volume;
+use crate::xattr::Expect;
 use crate::{NAME, Xv6};
-use bento::{Attr, BlockDevice, DirBuf, Entry, Errno, Extent, FileKind, FileSystem, InodeNo};
-use bento::{MountOptions, NewInode, OpSet, RenameFlags, Request, Result, SetAttr, StatFs};
+use bento::{Attr, BlockDevice, DirBuf, Entry, Errno, Extent, Fallocate, FileKind, FileSystem};
+use bento::{
+    InodeNo, MountOptions, NewInode, OpSet, RenameFlags, Request, Result, SetAttr, StatFs,
+};
+use bento::{Xattr, XattrFlags};
 
 /// What a host needs to know of a node.
 fn entry(node: Node) -> Result<Entry<Node>> {
@@ -44,7 +48,12 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         .union(OpSet::SETATTR)
         .union(OpSet::MAP)
         .union(OpSet::ALLOCATE)
-        .union(OpSet::SYNC);
+        .union(OpSet::SYNC)
+        .union(OpSet::XATTR)
+        .union(OpSet::FALLOCATE)
+        .union(OpSet::TMPFILE)
+        .union(OpSet::FLAGS)
+        .union(OpSet::EXPORT);
     const MAX_FILE_SIZE: u64 = inode::MAX_FILE_SIZE;
 
     fn mount(dev: D, options: &MountOptions<'_>) -> Result<Self> {
@@ -113,7 +122,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
             kind: FileKind::Regular,
             rdev: 0,
         };
-        entry(self.make(req, parent, name, new.mode, kind)?)
+        entry(self.make(req, parent, name, new, kind)?)
     }
 
     fn mknod(
@@ -129,7 +138,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
             kind @ (FileKind::CharDevice | FileKind::BlockDevice) => New::Node { kind, rdev },
             kind => New::Node { kind, rdev: 0 },
         };
-        entry(self.make(req, parent, name, new.mode, kind)?)
+        entry(self.make(req, parent, name, new, kind)?)
     }
 
     fn mkdir(
@@ -139,7 +148,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         name: &[u8],
         new: &NewInode<'_>,
     ) -> Result<Entry<Node>> {
-        entry(self.make(req, parent, name, new.mode, New::Directory)?)
+        entry(self.make(req, parent, name, new, New::Directory)?)
     }
 
     fn symlink(
@@ -148,13 +157,20 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         parent: &Node,
         name: &[u8],
         target: &[u8],
-        _: &NewInode<'_>,
+        new: &NewInode<'_>,
     ) -> Result<Entry<Node>> {
-        entry(self.make(req, parent, name, 0o777, New::Symlink { target })?)
+        entry(self.make(req, parent, name, new, New::Symlink { target })?)
     }
 
     fn readlink(&self, node: &Node, out: &mut [u8]) -> Result<usize> {
         symlink::read(&*self.volume, &node.read()?.inode, out)
+    }
+
+    fn tmpfile(&self, req: &Request, parent: &Node, new: &NewInode<'_>) -> Result<Entry<Node>> {
+        let made = self
+            .volume
+            .with_space(|| self.volume.make_unnamed(req, parent, new));
+        entry(made?)
     }
 
     fn link(&self, req: &Request, node: &Node, new_parent: &Node, new_name: &[u8]) -> Result {
@@ -179,9 +195,6 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         replaced: Option<&Node>,
         flags: RenameFlags,
     ) -> Result {
-        if flags.contains(RenameFlags::WHITEOUT) {
-            return Err(Errno::EINVAL);
-        }
         self.volume
             .with_space(|| self.volume.rename(req, from, to, node, replaced, flags))
     }
@@ -198,6 +211,39 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
     fn commit(&self, _: &Request, node: &Node, offset: u64, len: u64, size: u64) -> Result {
         self.volume
             .with_space(|| self.volume.commit(node, offset, len, size))
+    }
+
+    fn fallocate(&self, _: &Request, node: &Node, range: &Fallocate) -> Result {
+        self.volume
+            .with_space(|| self.volume.fallocate(node, range))
+    }
+
+    fn getxattr(&self, node: &Node, name: &[u8], out: &mut [u8]) -> Result<usize> {
+        self.volume.getxattr(node, name, out)
+    }
+
+    fn setxattr(&self, req: &Request, node: &Node, attr: &Xattr<'_>, flags: XattrFlags) -> Result {
+        let create = flags.contains(XattrFlags::CREATE);
+        let expect = match (create, flags.contains(XattrFlags::REPLACE)) {
+            (false, false) => Expect::Any,
+            (true, false) => Expect::Absent,
+            (false, true) => Expect::Present,
+            (true, true) => return Err(Errno::EINVAL),
+        };
+        self.volume
+            .with_space(|| self.volume.setxattr(req, node, attr, expect))
+    }
+
+    fn removexattr(&self, req: &Request, node: &Node, name: &[u8]) -> Result {
+        self.volume.removexattr(req, node, name)
+    }
+
+    fn listxattr(&self, node: &Node, out: &mut [u8]) -> Result<usize> {
+        self.volume.listxattr(node, out)
+    }
+
+    fn parent(&self, dir: &Node) -> Result<InodeNo> {
+        self.volume.parent(dir)
     }
 
     fn fsync(&self, _: &Request, node: &Node, _datasync: bool) -> Result {
@@ -219,11 +265,11 @@ impl<D: BlockDevice> Xv6<D> {
         req: &Request,
         parent: &Node,
         name: &[u8],
-        mode: u32,
-        new: New<'_>,
+        new: &NewInode<'_>,
+        kind: New<'_>,
     ) -> Result<Node> {
         self.volume
-            .with_space(|| self.volume.make(req, parent, name, mode, new))
+            .with_space(|| self.volume.make(req, parent, name, new, kind))
     }
 }
 

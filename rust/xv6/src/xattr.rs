@@ -6,7 +6,7 @@
 
 mod block;
 
-pub(crate) use block::{Attribute, Attributes};
+pub(crate) use block::Attributes;
 
 use crate::corrupt::CorruptKind;
 use crate::file::valid_now;
@@ -15,7 +15,7 @@ use crate::space::Purpose;
 use crate::txn::{Change, Txn};
 use crate::volume::{ReadBlock, Volume};
 use alloc::vec::Vec;
-use bento::{BlockDevice, BlockNo, Errno, Request, Result};
+use bento::{BlockDevice, BlockNo, Errno, Request, Result, Xattr};
 use block::{Builder, is_name};
 
 /// The block, and its bitmap.
@@ -84,7 +84,7 @@ fn rebuilt(
     name: &[u8],
     value: Option<&[u8]>,
 ) -> Result<(Builder, bool)> {
-    let mut new = value.map(|value| Attribute { name, value });
+    let mut new = value.map(|value| Xattr { name, value });
     let mut builder = Builder::new()?;
     let existed = view(from, inode, |all| {
         let mut existed = false;
@@ -137,25 +137,25 @@ pub(crate) fn free<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode) -> R
 /// Gives a new inode its attributes.
 ///
 /// # Errors
-/// `EINVAL`: two of one name. Else as [`Volume::setxattr`].
-pub(crate) fn create<'a, D: BlockDevice>(
+/// `EINVAL`: two of one name, too. Else as [`Volume::setxattr`].
+pub(crate) fn create<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
-    attributes: impl ExactSizeIterator<Item = Attribute<'a>>,
+    attributes: &[Xattr<'_>],
 ) -> Result {
-    if attributes.len() == 0 {
+    if attributes.is_empty() {
         return Ok(());
     }
     let mut all = Vec::new();
     all.try_reserve_exact(attributes.len())
         .map_err(|_| Errno::ENOMEM)?;
-    all.extend(attributes);
+    all.extend_from_slice(attributes);
     all.sort_unstable_by_key(|attribute| attribute.name);
     let mut builder = Builder::new()?;
     let mut last: &[u8] = &[];
     for attribute in &all {
         if !is_name(attribute.name) {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(Errno::EINVAL);
         }
         if attribute.name == last {
             return Err(Errno::EINVAL);
@@ -184,17 +184,17 @@ impl<D: BlockDevice> Volume<D> {
     /// Sets an attribute.
     ///
     /// # Errors
-    /// `EOPNOTSUPP`: no name that is stored. `EEXIST`, `ENODATA`: not as expected. `ENOSPC`: no
+    /// `EINVAL`: no name that can be stored. `EEXIST`, `ENODATA`: not as expected. `ENOSPC`: no
     /// room in the block of attributes, or on the device; nothing has changed then.
     pub(crate) fn setxattr(
         &self,
         req: &Request,
         node: &Node,
-        attribute: &Attribute<'_>,
+        attribute: &Xattr<'_>,
         expect: Expect,
     ) -> Result {
         if !is_name(attribute.name) {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(Errno::EINVAL);
         }
         self.change_xattr(req, node, attribute.name, Some(attribute.value), expect)
     }

@@ -371,7 +371,7 @@ damages! {
     xattr_too_much_used: XattrLength, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.used = 4097.into());
     xattr_none: XattrLength, |b| b.edit(b.add_xattrs(), 0, |h: &mut RawXattrHead| h.used = 16.into());
     xattr_value_too_long: XattrLength, |b| b.edit(b.add_xattrs(), 28, |a: &mut RawXattr| a.value_len = 3.into());
-    xattr_name: XattrName, |b| b.edit(b.add_xattrs(), 20, |byte: &mut u8| *byte = b'U');
+    xattr_name: XattrName, |b| b.edit(b.add_xattrs(), 20, |byte: &mut u8| *byte = 0);
     xattr_order: XattrOrder, |b| b.edit(b.add_xattrs(), 25, |byte: &mut u8| *byte = b'z');
     xattr_twice: XattrOrder, |b| b.edit(b.add_xattrs(), 25, |byte: &mut u8| *byte = b'b');
     long_link_target: LinkTarget, |b| b.edit(b.first_block(LONG_LINK), 1000, |byte: &mut u8| *byte = 0);

@@ -15,6 +15,9 @@ const BLOCK: u64 = 4096;
 /// Files in the model end here.
 const END: u64 = 600;
 
+/// Nothing is moved behind this block.
+const LAST: u64 = 2000;
+
 /// A block of the model: where it lies, and whether it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
@@ -31,9 +34,35 @@ struct File {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Allocate { at: u64, len: u64 },
-    Commit { at: u64, len: u64, grow: bool },
-    Truncate { bytes: u64 },
+    Allocate {
+        at: u64,
+        len: u64,
+    },
+    Commit {
+        at: u64,
+        len: u64,
+        grow: bool,
+    },
+    Truncate {
+        bytes: u64,
+    },
+    Fallocate {
+        mode: FallocateMode,
+        at: u64,
+        len: u64,
+    },
+}
+
+fn fallocate() -> impl Strategy<Value = Op> {
+    let mode = prop_oneof![
+        Just(FallocateMode::Allocate),
+        Just(FallocateMode::Zero),
+        Just(FallocateMode::Punch),
+        Just(FallocateMode::Collapse),
+        Just(FallocateMode::Insert),
+    ];
+    let len = prop_oneof![4 => 1..4u64, 1 => 1..80u64];
+    (mode, 0..END, len).prop_map(|(mode, at, len)| Op::Fallocate { mode, at, len })
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -42,6 +71,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => range.clone().prop_map(|(at, len)| Op::Allocate { at, len }),
         4 => (range, any::<bool>()).prop_map(|((at, len), grow)| Op::Commit { at, len, grow }),
         1 => (0..END * BLOCK).prop_map(|bytes| Op::Truncate { bytes }),
+        3 => fallocate(),
     ]
 }
 
@@ -70,6 +100,77 @@ impl File {
                 self.blocks.retain(|at, _| at * BLOCK < bytes);
                 self.size = bytes;
             }
+            Op::Fallocate { mode, at, len } => self.fallocate(host, mode, at, len),
+        }
+    }
+
+    fn fallocate(&mut self, host: &Host<MemDisk>, mode: FallocateMode, at: u64, len: u64) {
+        let (start, end) = (at * BLOCK, (at + len) * BLOCK);
+        self.size = match mode {
+            FallocateMode::Collapse if end >= self.size => return,
+            FallocateMode::Insert if start >= self.size || self.last() + len > LAST => return,
+            FallocateMode::Collapse => self.size - len * BLOCK,
+            FallocateMode::Insert => self.size + len * BLOCK,
+            FallocateMode::Allocate => self.size.max(end - 1),
+            FallocateMode::Zero | FallocateMode::Punch => self.size,
+        };
+        let size = match mode {
+            FallocateMode::Zero | FallocateMode::Punch => 0,
+            _ => self.size,
+        };
+        let range = Fallocate {
+            mode,
+            offset: start,
+            len: len * BLOCK,
+            size,
+        };
+        let done = repeat(|| host.fs.fallocate(&host.req(), &self.node, &range));
+        done.expect("there is space");
+        let moved = |shift: &dyn Fn(u64) -> u64, blocks: &BTreeMap<u64, Place>| {
+            blocks
+                .iter()
+                .map(|(at, place)| (shift(*at), *place))
+                .collect()
+        };
+        match mode {
+            FallocateMode::Allocate => self.learn(host, at..at + len),
+            FallocateMode::Zero => {
+                for (_, place) in self.blocks.range_mut(at..at + len) {
+                    place.written = false;
+                }
+                self.learn(host, at..at + len);
+            }
+            FallocateMode::Punch => self.blocks.retain(|n, _| !(at..at + len).contains(n)),
+            FallocateMode::Collapse => {
+                self.blocks.retain(|n, _| !(at..at + len).contains(n));
+                self.blocks = moved(&|n| if n < at { n } else { n - len }, &self.blocks);
+            }
+            FallocateMode::Insert => {
+                self.blocks = moved(&|n| if n < at { n } else { n + len }, &self.blocks);
+            }
+        }
+    }
+
+    /// The last block, or 0.
+    fn last(&self) -> u64 {
+        self.blocks.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Blocks of the range that the model does not know are new: they must be unwritten.
+    fn learn(&mut self, host: &Host<MemDisk>, range: core::ops::Range<u64>) {
+        for at in range {
+            if self.blocks.contains_key(&at) {
+                continue;
+            }
+            let got = host.fs.map(&self.node, at * BLOCK, 1).expect("map");
+            let ExtentKind::Unwritten(device) = got.kind else {
+                panic!("new space is unwritten: {got:?}");
+            };
+            let place = Place {
+                device: device / BLOCK + at - got.offset / BLOCK,
+                written: false,
+            };
+            self.blocks.insert(at, place);
         }
     }
 
@@ -129,7 +230,7 @@ impl File {
 
     fn compare_all(&self, host: &Host<MemDisk>) {
         let mut at = 0;
-        while at < END + 100 {
+        while at < LAST + 100 {
             let got = host.fs.map(&self.node, at * BLOCK + 17, 1).expect("map");
             self.compare(at, &got);
             at = got.offset / BLOCK + got.len / BLOCK;
@@ -160,7 +261,7 @@ proptest! {
     fn maps_are_what_a_list_of_blocks_would_be(
         ops in proptest::collection::vec((0..2usize, op()), 1..250),
     ) {
-        let host = fresh(2048);
+        let host = fresh(4096);
         let mut files = two_files(&host);
         for (which, op) in &ops {
             files[*which].apply(&host, op);
@@ -214,6 +315,174 @@ fn a_badly_fragmented_file_grows_a_tree_and_gives_everything_back() {
     host.remove("a").expect("remove");
     host.remove("b").expect("remove");
     assert_eq!(host.free(), (before.0 - 1, before.1));
+    host.unmount();
+}
+
+/// A file of 5000 runs of a block with holes between them.
+fn fragmented(host: &Host<MemDisk>) -> File {
+    let [mut file, _] = two_files(host);
+    for n in 0..5000 {
+        let at = 2 * n;
+        file.apply(host, &Op::Allocate { at, len: 1 });
+    }
+    let grow = true;
+    file.apply(
+        host,
+        &Op::Commit {
+            at: 0,
+            len: 10_000,
+            grow,
+        },
+    );
+    file
+}
+
+#[test]
+fn everything_can_happen_to_a_badly_fragmented_file() {
+    let host = fresh(12_000);
+    let mut file = fragmented(&host);
+    let before = host.fs.getattr(&file.node).expect("stat").blocks;
+    for (mode, at, len) in [
+        (FallocateMode::Insert, 1001, 77),
+        (FallocateMode::Collapse, 200, 1500),
+        (FallocateMode::Punch, 900, 2500),
+        (FallocateMode::Allocate, 1900, 3000),
+        (FallocateMode::Zero, 4000, 3000),
+        (FallocateMode::Collapse, 0, 600),
+        (FallocateMode::Insert, 1, 1),
+        (FallocateMode::Punch, 0, 1000),
+    ] {
+        file.fallocate(&host, mode, at, len);
+        let mut at = 0;
+        while at < 12_000 {
+            let got = host.fs.map(&file.node, at * BLOCK, 1).expect("map");
+            file.compare(at, &got);
+            at = (got.offset + got.len) / BLOCK;
+        }
+        host.fs.sync(&host.req()).expect("sync");
+        host::assert_clean(&host.dev);
+    }
+    file.fallocate(&host, FallocateMode::Punch, 0, 12_000);
+    assert_eq!(host.fs.getattr(&file.node).expect("stat").blocks, 0);
+    assert!(before > 5000 * 8);
+    drop(file);
+    host.unmount();
+}
+
+#[test]
+fn a_move_that_does_not_fit_the_log_is_refused_and_changes_nothing() {
+    let host = fresh(14_000);
+    let mut file = fragmented(&host);
+    for n in 5000..12_000 {
+        let at = 2 * n;
+        file.apply(&host, &Op::Allocate { at, len: 1 });
+    }
+    let grow = true;
+    file.apply(
+        &host,
+        &Op::Commit {
+            at: 0,
+            len: 24_000,
+            grow,
+        },
+    );
+    let attr = host.fs.getattr(&file.node).expect("stat");
+    for mode in [FallocateMode::Collapse, FallocateMode::Insert] {
+        let range = Fallocate {
+            mode,
+            offset: 0,
+            len: BLOCK,
+            size: attr.size,
+        };
+        let refused = host.fs.fallocate(&host.req(), &file.node, &range);
+        assert_eq!(refused, Err(Errno::EFBIG));
+    }
+    assert_eq!(host.fs.getattr(&file.node), Ok(attr));
+    for at in (0..24_000).step_by(97) {
+        let got = host.fs.map(&file.node, at * BLOCK, 1).expect("map");
+        file.compare(at, &got);
+    }
+    // Near the end there is little to move.
+    file.fallocate(&host, FallocateMode::Insert, 20_001, 5);
+    file.fallocate(&host, FallocateMode::Collapse, 20_001, 700);
+    file.fallocate(&host, FallocateMode::Punch, 0, 24_000);
+    drop(file);
+    host.unmount();
+}
+
+#[test]
+fn impossible_ranges_are_refused() {
+    let host = fresh(1024);
+    let node = host.create("f").expect("create");
+    host.mkdir("d").expect("mkdir");
+    let try_on = |node: &Node, mode, offset, len, size| {
+        let range = Fallocate {
+            mode,
+            offset,
+            len,
+            size,
+        };
+        host.fs.fallocate(&host.req(), node, &range)
+    };
+    let max = xv6::inode::MAX_FILE_SIZE;
+    for mode in [
+        FallocateMode::Allocate,
+        FallocateMode::Punch,
+        FallocateMode::Insert,
+    ] {
+        assert_eq!(try_on(&node, mode, 1, BLOCK, 0), Err(Errno::EINVAL));
+        assert_eq!(try_on(&node, mode, 0, 0, 0), Err(Errno::EINVAL));
+        assert_eq!(try_on(&node, mode, max, BLOCK, 0), Err(Errno::EFBIG));
+        assert_eq!(
+            try_on(&node, mode, u64::MAX - 4095, BLOCK, 0),
+            Err(Errno::EFBIG)
+        );
+        let directory = host.open("d").expect("open");
+        assert_eq!(try_on(&directory, mode, 0, BLOCK, 0), Err(Errno::EISDIR));
+    }
+    let allocate = FallocateMode::Allocate;
+    assert_eq!(
+        try_on(&node, allocate, 0, BLOCK, max + 1),
+        Err(Errno::EFBIG)
+    );
+    assert_eq!(try_on(&node, allocate, max - BLOCK, BLOCK, max), Ok(()));
+    let insert = try_on(&node, FallocateMode::Insert, 0, BLOCK, max);
+    assert_eq!(
+        insert,
+        Err(Errno::EFBIG),
+        "the last block has no place to go"
+    );
+    assert_eq!(host.attr("f").expect("stat").size, max);
+    drop(node);
+    host.unmount();
+}
+
+#[test]
+fn space_that_runs_out_is_an_error_and_a_punch_gives_it_back() {
+    let host = fresh(256);
+    let node = host.create("f").expect("create");
+    let before = host.free();
+    let range = |mode, len| Fallocate {
+        mode,
+        offset: 0,
+        len,
+        size: 0,
+    };
+    let try_now = |range| repeat(|| host.fs.fallocate(&host.req(), &node, &range));
+    let failed = try_now(range(FallocateMode::Allocate, 1 << 20));
+    assert_eq!(failed, Err(Errno::ENOSPC));
+    assert_eq!(host.attr("f").expect("stat").size, 0);
+    // A hole in the middle of a run needs an entry more, on a full disk, too.
+    for n in 0..20 {
+        let hole = Fallocate {
+            offset: (2 * n + 1) * BLOCK,
+            ..range(FallocateMode::Punch, BLOCK)
+        };
+        assert_eq!(try_now(hole), Ok(()));
+    }
+    assert_eq!(try_now(range(FallocateMode::Punch, 1 << 30)), Ok(()));
+    assert_eq!(host.free(), before);
+    drop(node);
     host.unmount();
 }
 

@@ -2,13 +2,13 @@
 //! Changes of the map of a file.
 //!
 //! Insertion goes down once and splits full nodes on its way, so a parent always has room for
-//! one more child. Runs are joined within a leaf only, hence no leaf ever becomes empty except
-//! from the end of the file ([`cut_tail`]).
+//! one more child. Runs are joined within a leaf only, hence no leaf ever becomes empty here;
+//! `extent/cut.rs` removes runs, and nodes with the last of them.
 
 use super::{Around, FileBlock, Found, Mapping, Place, find_leaf, goal, lookup, view};
 use crate::corrupt::CorruptKind;
 use crate::inode::{self, Inode};
-use crate::layout::{self, BITS_PER_BLOCK, BLOCK_EXTENTS, MAX_DEPTH, ROOT_EXTENTS};
+use crate::layout::{self, BLOCK_EXTENTS, MAX_DEPTH, ROOT_EXTENTS};
 use crate::layout::{EXTENT_SIZE, NODE_COUNT_AT, NODE_HEAD, RawExtent, RawNode};
 use crate::space::Purpose;
 use crate::txn::Txn;
@@ -40,22 +40,26 @@ fn add<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode, run: Mapping) ->
     insert(txn, inode, &run.raw())
 }
 
-/// Makes what is unwritten between `start` and `end` written, as far as credits go; returns how
-/// far it came.
-pub(crate) fn mark_written<D: BlockDevice>(
+/// Credits without which [`mark`] would not come far: two insertions, and the leaf where they
+/// start.
+pub(crate) const MARK_CREDITS: usize = 2 * TREE_CREDITS + 1;
+
+/// Makes all space between `start` and `end` unwritten or written, as far as credits go; returns
+/// how far it came.
+pub(crate) fn mark<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
     start: FileBlock,
     end: FileBlock,
+    unwritten: bool,
 ) -> Result<FileBlock> {
     let mut at = start;
     while at < end {
         at = match lookup(txn, inode, at)? {
             Found::Hole { end } => end,
-            Found::Run(run) if !run.unwritten => run.end(),
+            Found::Run(run) if run.unwritten == unwritten => run.end(),
             Found::Run(run) => {
-                // Two insertions, and the leaf where they start.
-                if txn.credits_left() < 2 * TREE_CREDITS + 1 {
+                if txn.credits_left() < MARK_CREDITS {
                     return Ok(at);
                 }
                 let part = at..end.min(run.end());
@@ -67,7 +71,7 @@ pub(crate) fn mark_written<D: BlockDevice>(
     Ok(end)
 }
 
-/// Makes the part `start..end` of the unwritten run `run` written.
+/// Makes the part `start..end` of `run` unwritten where it was written, and the other way round.
 fn convert<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
@@ -78,7 +82,7 @@ fn convert<D: BlockDevice>(
     let (place, around, _) = find_leaf(txn, inode, start)?;
     let index = around.index.checked_sub(1).ok_or(Errno::EIO)?;
     let middle = Mapping {
-        unwritten: false,
+        unwritten: !run.unwritten,
         ..run.part(start, end)
     };
     let before = neighbour(txn, inode, place, around.before)?.filter(|m| m.joins(&middle));
@@ -144,7 +148,7 @@ fn join(a: &Mapping, b: &Mapping) -> Mapping {
     }
 }
 
-fn parse<D: BlockDevice>(
+pub(super) fn parse<D: BlockDevice>(
     txn: &Txn<'_, D>,
     inode: &Inode,
     place: Place,
@@ -172,7 +176,7 @@ fn offset(index: usize) -> Result<u16> {
     Ok(NODE_HEAD + EXTENT_SIZE * index)
 }
 
-fn set<D: BlockDevice>(
+pub(super) fn set<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
     place: Place,
@@ -189,7 +193,7 @@ fn set<D: BlockDevice>(
     }
 }
 
-fn set_count<D: BlockDevice>(
+pub(super) fn set_count<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
     place: Place,
@@ -214,7 +218,7 @@ const EMPTY: RawExtent = RawExtent {
 };
 
 /// The entries of a node from `index` on.
-fn tail<D: BlockDevice>(
+pub(super) fn tail<D: BlockDevice>(
     txn: &Txn<'_, D>,
     inode: &Inode,
     (place, depth): (Place, u16),
@@ -226,7 +230,7 @@ fn tail<D: BlockDevice>(
 }
 
 /// Writes entries from `index` on; the node then ends with them.
-fn set_tail<D: BlockDevice>(
+pub(super) fn set_tail<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
     place: Place,
@@ -277,7 +281,11 @@ fn insert_at<D: BlockDevice>(
 }
 
 /// Adds an entry to the leaf where it belongs.
-fn insert<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode, raw: &RawExtent) -> Result {
+pub(super) fn insert<D: BlockDevice>(
+    txn: &mut Txn<'_, D>,
+    inode: &mut Inode,
+    raw: &RawExtent,
+) -> Result {
     if inode.area.extents == ROOT_EXTENTS {
         grow(txn, inode)?;
     }
@@ -381,78 +389,13 @@ fn new_node<D: BlockDevice>(
     Ok(block)
 }
 
-/// Frees blocks of the file at or behind `from`, from the end on: those of its last run that lie
-/// in one block of the bitmap. Returns `false` where nothing is left to free.
-pub(crate) fn cut_tail<D: BlockDevice>(
+/// Gives back blocks of the inode.
+pub(super) fn free<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     inode: &mut Inode,
-    from: FileBlock,
-) -> Result<bool> {
-    let (path, leaf, around) = last_leaf(txn, inode)?;
-    let (Some(raw), Some(index)) = (around.this, around.index.checked_sub(1)) else {
-        return Ok(false);
-    };
-    let run = parse(txn, inode, leaf, &raw)?;
-    if run.end() <= from {
-        return Ok(false);
-    }
-    let kept = u64::from(from.0.saturating_sub(run.first.0));
-    let last = run.block_end() - 1;
-    let edge = last - last % u64::from(BITS_PER_BLOCK);
-    let start = edge.max(run.block + kept);
-    free(txn, inode, start, run.block_end())?;
-    let len = u32::try_from(start - run.block).map_err(|_| Errno::EIO)?;
-    if len > 0 {
-        let rest = Mapping { len, ..run };
-        set(txn, inode, leaf, index, &rest.raw())?;
-        return Ok(true);
-    }
-    drop_last(txn, inode, &path)?;
-    Ok(true)
-}
-
-/// The path along the last children, from the root to the last leaf, with each node's count.
-type Path = Vec<(Place, usize)>;
-
-fn last_leaf<D: BlockDevice>(txn: &Txn<'_, D>, inode: &Inode) -> Result<(Path, Place, Around)> {
-    let mut path = Path::with_capacity(usize::from(MAX_DEPTH) + 1);
-    let mut place = Place::Root;
-    let mut depth = inode.area.depth;
-    loop {
-        let around = view(txn, inode, place, depth, |entries| {
-            Around::of(entries, FileBlock(u32::MAX))
-        })?;
-        path.push((place, around.count));
-        match (depth.checked_sub(1), around.this) {
-            (None, _) | (_, None) => return Ok((path, place, around)),
-            (Some(below), Some(child)) => {
-                place = Place::Block(BlockNo(child.block.get()));
-                depth = below;
-            }
-        }
-    }
-}
-
-/// Removes the last entry of the last leaf, and nodes that become empty by that.
-fn drop_last<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode, path: &Path) -> Result {
-    for (place, count) in path.iter().rev() {
-        let left = count.checked_sub(1).ok_or(Errno::EIO)?;
-        match place {
-            Place::Block(block) if left == 0 => free(txn, inode, block.0, block.0 + 1)?,
-            _ => {
-                set_count(txn, inode, *place, left)?;
-                if left == 0 {
-                    inode.area.depth = 0;
-                }
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Gives back blocks of the inode.
-fn free<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode, start: u64, end: u64) -> Result {
+    start: u64,
+    end: u64,
+) -> Result {
     let left = inode.blocks.checked_sub(end - start);
     let at = inode::block_of(txn.geometry(), inode.ino);
     inode.blocks = left.ok_or_else(|| CorruptKind::BlockCount.at(at))?;

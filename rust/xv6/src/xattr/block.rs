@@ -5,27 +5,13 @@ use crate::corrupt::CorruptKind;
 use crate::inode::Ino;
 use crate::layout::{self, BLOCK_SIZE, RawXattr, RawXattrHead, XATTR_HEAD, XATTR_START};
 use alloc::vec::Vec;
-use bento::{Errno, Result};
+use bento::{Errno, Result, Xattr};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 
-/// What names start with; at least one byte follows.
-const PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
-/// Names that are stored beside those.
-const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
-
-/// This file system stores attributes of this name.
+/// This can be the name of an attribute. Which prefixes there are is a matter of the host.
 pub(super) fn is_name(name: &[u8]) -> bool {
-    let mut suffixes = PREFIXES.iter().filter_map(|p| name.strip_prefix(*p));
-    let known = suffixes.any(|suffix| !suffix.is_empty()) || ACLS.contains(&name);
-    known && u8::try_from(name.len()).is_ok() && !name.contains(&0)
-}
-
-/// An extended attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Attribute<'b> {
-    pub(crate) name: &'b [u8],
-    pub(crate) value: &'b [u8],
+    !name.is_empty() && u8::try_from(name.len()).is_ok() && !name.contains(&0)
 }
 
 /// The attributes of a validated block, ascending by name.
@@ -75,7 +61,7 @@ impl<'b> Attributes<'b> {
         Ok(())
     }
 
-    fn split_first(&mut self) -> core::result::Result<Attribute<'b>, CorruptKind> {
+    fn split_first(&mut self) -> core::result::Result<Xattr<'b>, CorruptKind> {
         let head: RawXattr = layout::get(self.rest, 0).ok_or(CorruptKind::XattrLength)?;
         if head.reserved != 0 {
             return Err(CorruptKind::XattrReserved);
@@ -88,14 +74,14 @@ impl<'b> Attributes<'b> {
             .split_at_checked(head.value_len.get().into())
             .ok_or(CorruptKind::XattrLength)?;
         self.rest = rest;
-        Ok(Attribute { name, value })
+        Ok(Xattr { name, value })
     }
 }
 
 impl<'b> Iterator for Attributes<'b> {
-    type Item = Attribute<'b>;
+    type Item = Xattr<'b>;
 
-    fn next(&mut self) -> Option<Attribute<'b>> {
+    fn next(&mut self) -> Option<Xattr<'b>> {
         if self.rest.is_empty() {
             return None;
         }
@@ -127,7 +113,7 @@ impl Builder {
     ///
     /// # Errors
     /// `ENOSPC`: it does not fit.
-    pub(super) fn push(&mut self, attribute: &Attribute<'_>) -> Result {
+    pub(super) fn push(&mut self, attribute: &Xattr<'_>) -> Result {
         let (name, value) = (attribute.name, attribute.value);
         let head = RawXattr {
             value_len: U16::new(u16::try_from(value.len()).map_err(|_| Errno::ENOSPC)?),
@@ -165,36 +151,20 @@ impl Builder {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attribute, Attributes, Builder, is_name};
+    use super::{Attributes, Builder, is_name};
     use crate::corrupt::CorruptKind;
     use crate::inode::Ino;
     use alloc::vec::Vec;
+    use bento::Xattr;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     #[test]
-    fn names_need_a_prefix_and_something_behind_it() {
-        let longest = [b"user.".as_slice(), &[b'x'; 250]].concat();
-        for name in [
-            b"user.a".as_slice(),
-            b"trusted.x",
-            b"security.capability",
-            b"system.posix_acl_access",
-            b"system.posix_acl_default",
-            &longest,
-        ] {
+    fn names_have_1_to_255_bytes_and_no_nul() {
+        for name in [b"u".as_slice(), b"system.posix_acl_access", &[b'x'; 255]] {
             assert!(is_name(name), "{name:?}");
         }
-        let longer = [longest.as_slice(), b"x"].concat();
-        for name in [
-            b"".as_slice(),
-            b"user.",
-            b"user",
-            b"system.other",
-            b"system.posix_acl_access2",
-            b"user.a\0",
-            &longer,
-        ] {
+        for name in [b"".as_slice(), b"user.a\0", &[b'x'; 256]] {
             assert!(!is_name(name), "{name:?}");
         }
     }
@@ -209,7 +179,7 @@ mod tests {
             let mut builder = Builder::new().expect("memory");
             for (name, value) in &all {
                 let (name, value) = (name.as_bytes(), value.as_bytes());
-                builder.push(&Attribute { name, value }).expect("it fits");
+                builder.push(&Xattr { name, value }).expect("it fits");
             }
             let block = builder.finish(Ino(5)).expect("it fits");
             let found = Attributes::parse(&block, Ino(5)).expect("valid");
@@ -224,7 +194,7 @@ mod tests {
         fn damaged_blocks_never_panic(at in 0usize..200, value: u8, cut in 0usize..4096) {
             let mut builder = Builder::new().expect("memory");
             for name in [b"user.a".as_slice(), b"user.b", b"user.c"] {
-                builder.push(&Attribute { name, value: &[7; 50] }).expect("it fits");
+                builder.push(&Xattr { name, value: &[7; 50] }).expect("it fits");
             }
             let mut block = builder.finish(Ino(5)).expect("it fits");
             block[at] = value;
