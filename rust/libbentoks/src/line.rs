@@ -24,11 +24,6 @@ impl<const N: usize> Line<N> {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or_default()
     }
-
-    /// Its length, in the type of the services.
-    pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.used).unwrap_or(u32::MAX)
-    }
 }
 
 impl<const N: usize> fmt::Write for Line<N> {
@@ -60,6 +55,5 @@ mod tests {
         assert_eq!(line.as_bytes(), b"a b?[1m12345");
         write!(line, "6789 too long").expect("never fails");
         assert_eq!(line.as_bytes(), b"a b?[1m123456789");
-        assert_eq!(line.len(), 16);
     }
 }

@@ -21,6 +21,15 @@ pub fn init() {
     }
 }
 
+/// `line` without its first `krate: ` where the message itself begins so: messages name their
+/// crate for hosts that do not.
+fn unprefixed(line: &[u8], krate: usize) -> &[u8] {
+    match line.split_at_checked(krate.saturating_add(2)) {
+        Some((prefix, message)) if message.starts_with(prefix) => message,
+        _ => line,
+    }
+}
+
 impl Log for KernelLog {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
@@ -31,11 +40,12 @@ impl Log for KernelLog {
         let krate = record.target().split("::").next().unwrap_or_default();
         // `Line` never fails, and a `Display` that does leaves what it wrote so far.
         let _ = write!(line, "{krate}: {}", record.args());
-        let text = line.as_bytes();
+        let text = unprefixed(line.as_bytes(), krate.len());
         // Levels of the ABI: those of `log`, which count from 1 (error) to 5 (trace).
         let level = (record.level() as u32).min(4);
+        let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
         // SAFETY: `text` is valid for `len` bytes; a NULL device stands for the running call's.
-        unsafe { bento_sys::bento_ks_log(ptr::null_mut(), level, text.as_ptr(), line.len()) };
+        unsafe { bento_sys::bento_ks_log(ptr::null_mut(), level, text.as_ptr(), len) };
     }
 
     fn flush(&self) {}

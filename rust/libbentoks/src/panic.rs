@@ -23,8 +23,10 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
     if unsafe { bento_sys::bento_ks_panicking() } == 0 {
         bento_sync::panicking::begin();
     }
+    let text = line.as_bytes();
+    let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
     // SAFETY: the text is valid for its length.
-    unsafe { bento_sys::bento_ks_on_panic(line.as_bytes().as_ptr(), line.len()) };
+    unsafe { bento_sys::bento_ks_on_panic(text.as_ptr(), len) };
     if info.can_unwind() {
         // SAFETY: all frames up to the guard are Rust's and have unwind tables; where the
         // unwinder finds that this does not hold it changes nothing and returns.
