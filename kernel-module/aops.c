@@ -309,6 +309,13 @@ static sector_t bento_bmap(struct address_space *mapping, sector_t block)
 	return iomap_bmap(mapping, block, &bento_iomap_ops);
 }
 
+/* Pages go straight to the blocks of the file, which stay where they are: a file in use as
+ * swap cannot be written, cut or removed. */
+static int bento_swap_activate(struct swap_info_struct *sis, struct file *file, sector_t *span)
+{
+	return iomap_swapfile_activate(sis, file, span, &bento_iomap_ops);
+}
+
 const struct address_space_operations bento_mapped_aops = {
 	.read_folio = bento_read_folio,
 	.readahead = bento_readahead,
@@ -319,4 +326,5 @@ const struct address_space_operations bento_mapped_aops = {
 	.is_partially_uptodate = iomap_is_partially_uptodate,
 	.migrate_folio = filemap_migrate_folio,
 	.bmap = bento_bmap,
+	.swap_activate = bento_swap_activate,
 };

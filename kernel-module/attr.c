@@ -184,7 +184,7 @@ int bento_setattr(bento_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = d_inode(dentry);
 	struct bento_setattr set;
-	int err = setattr_prepare(idmap, dentry, attr);
+	int err = bento_may_write(inode) ?: setattr_prepare(idmap, dentry, attr);
 
 	if (err)
 		return err;
@@ -210,10 +210,21 @@ int bento_getattr(bento_idmap *idmap, const struct path *path, struct kstat *sta
 		  u32 request_mask, unsigned int query_flags)
 {
 	struct inode *inode = d_inode(path->dentry);
+	struct block_device *bdev = inode->i_sb->s_bdev;
+	int err = bento_may_read(inode);
 
+	if (err)
+		return err;
 	bento_fillattr(idmap, request_mask, inode, stat);
+	generic_fill_statx_attr(inode, stat);
 	stat->btime = BENTO_I(inode)->btime;
 	stat->result_mask |= STATX_BTIME;
+	if (request_mask & STATX_DIOALIGN && S_ISREG(inode->i_mode) &&
+	    BENTO_M(inode->i_sb)->mapped) {
+		stat->result_mask |= STATX_DIOALIGN;
+		stat->dio_mem_align = bdev_dma_alignment(bdev) + 1;
+		stat->dio_offset_align = bdev_logical_block_size(bdev);
+	}
 	return 0;
 }
 

@@ -141,6 +141,18 @@ struct bento_stamps {
 	u64 kill, drained, exported, imported, woken;
 };
 
+/* Mount option errors=: what follows when a file system answers -EUCLEAN. */
+enum bento_errors { BENTO_ERRORS_CONTINUE, BENTO_ERRORS_RO, BENTO_ERRORS_PANIC };
+
+/* Mount options of bentofs. Words that a remount may change are read with READ_ONCE(). */
+struct bento_options {
+	u32 given;			/* which were in the text, for a remount */
+	bool oops_on_panic;		/* panic=oops */
+	bool nobarrier;
+	u32 errors;			/* enum bento_errors */
+	u32 commit_s;			/* seconds between two commits */
+};
+
 struct bento_mount {
 	struct super_block *sb;
 	struct bento_type *type;
@@ -148,7 +160,8 @@ struct bento_mount {
 	char id[BENTO_ID_MAX];		/* name in sysfs and messages, e.g. "vdb" */
 	char *options;			/* text for the file system, "" if none */
 	bool mapped;			/* BENTO_OPS_MAP; an upgrade cannot change it */
-	bool oops_on_panic;		/* mount option panic=oops */
+	struct bento_options opt;
+	bool shutdown;			/* by ioctl: all answers -EIO until the unmount */
 	bool shut;			/* the instance is gone (unmount) */
 
 	struct percpu_ref gate;
@@ -160,6 +173,7 @@ struct bento_mount {
 	spinlock_t node_lock;		/* bento_inode.{node,node_inst,node_link} */
 
 	struct delayed_work commit_work;
+	struct delayed_work read_only_work;	/* errors=remount-ro; holds the mount */
 	struct ratelimit_state log_limit;
 
 	struct kobject kobj;
@@ -174,7 +188,8 @@ struct bento_mount {
 	atomic64_t upgrades;
 	atomic64_t panics;
 	atomic64_t ops_failed;
-	char last_error[128];		/* under upgrade_mutex */
+	spinlock_t error_lock;
+	char last_error[256];		/* under error_lock */
 };
 
 static inline struct bento_mount *BENTO_M(const struct super_block *sb)
@@ -330,24 +345,29 @@ void bento_nodes_drop_all(struct bento_inst *inst);
 /* ------------------------------------------------------------- instance.c */
 
 struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *build);
-int bento_inst_mount(struct bento_inst *inst, u32 flags);
+/* mount() or import_state(), by @op; the caller sets the flags and the state in @in. */
+int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in);
 /* Frees the file-system object, drops the module reference, frees @inst. */
 void bento_inst_free(struct bento_inst *inst);
 /* The object only; afterwards inst->fs is 0. */
 void bento_inst_destroy(struct bento_inst *inst);
-int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out *out);
 
-/* --------------------------------------------------- super.c and context.c */
+/* ---------------------------------------- super.c, context.c and options.c */
 
 /* What is being mounted or remounted: fc->fs_private. */
 struct bento_fc {
 	struct bento_build *build;	/* with a module reference; only for a new mount */
 	char *options;			/* for the file system: "a,b=c" */
-	bool oops_on_panic;
-	bool panic_given;
+	struct bento_options opt;
 };
 
 int bento_init_fs_context(struct fs_context *fc);
+void bento_options_init(struct bento_options *opt);
+/* -ENOPARAM: not one of ours. */
+int bento_options_parse(struct fs_context *fc, struct fs_parameter *param,
+			struct bento_options *opt);
+void bento_options_remount(struct bento_options *opt, const struct bento_options *new);
+int bento_show_options(struct seq_file *m, struct dentry *root);
 int bento_fill_super(struct super_block *sb, struct fs_context *fc);
 /* sync() of the file system; waits at the gate. */
 int bento_leaf_sync(struct bento_mount *bm);
@@ -362,6 +382,31 @@ extern const struct super_operations bento_super_ops;
 #define bento_err(bm, fmt, ...)	pr_err("%s: " fmt "\n", (bm)->id, ##__VA_ARGS__)
 #define bento_warn(bm, fmt, ...) pr_warn("%s: " fmt "\n", (bm)->id, ##__VA_ARGS__)
 #define bento_info(bm, fmt, ...) pr_info("%s: " fmt "\n", (bm)->id, ##__VA_ARGS__)
+
+/* --------------------------------------------------- errors.c and ioctl.c */
+
+void bento_errors_init(struct bento_mount *bm);
+/* The file system found damage, which has been logged: applies errors=. Outside leaf calls;
+ * any lock may be held. */
+void bento_damaged(struct bento_mount *bm);
+
+/* What is written before a shutdown; the flags of the ioctl. */
+enum bento_shutdown { BENTO_SHUTDOWN_SYNC, BENTO_SHUTDOWN_LOG, BENTO_SHUTDOWN_NOW };
+int bento_shutdown(struct super_block *sb, enum bento_shutdown how);
+
+/* May files of this mount be read (-EIO: shut down), or written (-EROFS, too)? */
+static inline int bento_may_read(const struct inode *inode)
+{
+	return unlikely(READ_ONCE(BENTO_M(inode->i_sb)->shutdown)) ? -EIO : 0;
+}
+
+static inline int bento_may_write(const struct inode *inode)
+{
+	/* A mount may become read-only while files are open for writing (errors=). */
+	return unlikely(sb_rdonly(inode->i_sb)) ? -EROFS : bento_may_read(inode);
+}
+
+long bento_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* --------------------------------------------------------------- upgrade.c */
 
@@ -395,6 +440,8 @@ void bento_walk_end(struct bento_walk *walk);
 /* ---------------------------------------------- services.c, panic.c, inject.c */
 
 void bento_panic_init(void);
+/* From now on @inst refuses everything; whoever waits for its locks leaves. */
+void bento_inst_fail(struct bento_inst *inst);
 int bento_inject_hit(struct bento_inst *inst);	/* slow path of bento_inject_check() */
 void bento_inject_add(struct bento_mount *bm);
 void bento_inject_remove(struct bento_mount *bm);
@@ -420,6 +467,8 @@ struct bento_state {
 
 int bento_sysfs_init(void);
 void bento_sysfs_exit(void);
+/* What last_error shows from now on; any process context, also inside leaf calls. */
+__printf(2, 3) void bento_last_error(struct bento_mount *bm, const char *fmt, ...);
 int bento_sysfs_add(struct bento_mount *bm);
 void bento_sysfs_remove(struct bento_mount *bm);
 
@@ -487,7 +536,7 @@ void bento_redirty_cached(struct inode *inode);
 int bento_zero_eof(struct inode *inode, loff_t from, loff_t to, bool *zeroed);
 int bento_truncate(struct inode *inode, loff_t size, const struct bento_setattr *set);
 
-/* -------------------------------------- namei.c dir.c file.c fallback.c */
+/* ---------------------------- namei.c dir.c file.c fallback.c export.c */
 
 extern const struct inode_operations bento_dir_iops;
 extern const struct inode_operations bento_file_iops;
@@ -497,6 +546,12 @@ extern const struct file_operations bento_dir_fops;
 extern const struct file_operations bento_mapped_fops;
 extern const struct file_operations bento_fallback_fops;
 extern const struct address_space_operations bento_fallback_aops;
+extern const struct export_operations bento_export_ops;
 int bento_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+/* Makes the metadata of @inode durable, its name included. */
+int bento_leaf_fsync(struct inode *inode, bool datasync);
+int bento_file_open(struct inode *inode, struct file *file);
+ssize_t bento_file_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe,
+			       size_t len, unsigned int flags);
 
 #endif /* _BENTOFS_I_H */

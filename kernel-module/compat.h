@@ -132,6 +132,23 @@ static inline void bento_set_ctime(struct inode *inode, struct timespec64 ts)
 #define bento_getblk(bdev, block, size)	__getblk_gfp(bdev, block, size, GFP_NOFS | __GFP_MOVABLE)
 #endif
 
+#if BENTO_KERNEL_GE(6, 8)
+#define bento_freeze_bdev(bdev)		bdev_freeze(bdev)
+#define bento_thaw_bdev(bdev)		bdev_thaw(bdev)
+#else
+#define bento_freeze_bdev(bdev)		freeze_bdev(bdev)
+#define bento_thaw_bdev(bdev)		thaw_bdev(bdev)
+#endif
+
+/* Kinds of file handles: the numbers are those of XFS, which got names late. */
+#if BENTO_KERNEL_GE(6, 7)
+#define BENTO_FILEID			FILEID_INO64_GEN
+#define BENTO_FILEID_PARENT		FILEID_INO64_GEN_PARENT
+#else
+#define BENTO_FILEID			0x81
+#define BENTO_FILEID_PARENT		0x82
+#endif
+
 /* File operations. */
 #if BENTO_KERNEL_GE(6, 5)
 #define bento_splice_read		filemap_splice_read

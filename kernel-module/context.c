@@ -53,18 +53,15 @@ static int bento_add_option(struct fs_context *fc, const char *key, const char *
 static int bento_parse_param(struct fs_context *fc, struct fs_parameter *param)
 {
 	struct bento_fc *ctx = fc->fs_private;
+	int err;
 
 	if (!strcmp(param->key, "source"))
 		return -ENOPARAM;
+	err = bento_options_parse(fc, param, &ctx->opt);
+	if (err != -ENOPARAM)
+		return err;
 	if (param->type != fs_value_is_flag && param->type != fs_value_is_string)
 		return invalf(fc, "option %s: only text values are supported", param->key);
-	if (!strcmp(param->key, "panic") && param->type == fs_value_is_string) {
-		if (strcmp(param->string, "fail") && strcmp(param->string, "oops"))
-			return invalf(fc, "option panic=%s: must be fail or oops", param->string);
-		ctx->oops_on_panic = !strcmp(param->string, "oops");
-		ctx->panic_given = true;
-		return 0;
-	}
 	return bento_add_option(fc, param->key,
 				param->type == fs_value_is_string ? param->string : NULL);
 }
@@ -128,10 +125,13 @@ static int bento_reconfigure(struct fs_context *fc)
 		}
 	}
 	mutex_lock(&bm->upgrade_mutex);
-	if (ctx->panic_given)
-		bm->oops_on_panic = ctx->oops_on_panic;
-	if (rdonly == sb_rdonly(sb))
+	bento_options_remount(&bm->opt, &ctx->opt);
+	if (rdonly == sb_rdonly(sb)) {
+		/* The period may have changed. */
+		if (!rdonly)
+			bento_commit_schedule(bm);
 		goto out;
+	}
 	if (rdonly) {
 		cancel_delayed_work_sync(&bm->commit_work);
 		err = bento_failed(bm) ? 0 : bento_leaf_sync(bm);
@@ -169,6 +169,7 @@ int bento_init_fs_context(struct fs_context *fc)
 	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
 	if (!ctx)
 		return -ENOMEM;
+	bento_options_init(&ctx->opt);
 	ctx->options = kstrdup("", GFP_KERNEL);
 	if (!ctx->options) {
 		kfree(ctx);

@@ -99,6 +99,7 @@ static int bento_emit(struct inode *dir, struct dir_context *ctx, const struct b
 			if (__ratelimit(&bm->log_limit))
 				bento_err(bm, "directory %llu: impossible entry behind position %lld; run fsck",
 					  (u64)dir->i_ino, ctx->pos);
+			bento_damaged(bm);
 			return -EUCLEAN;
 		}
 		if (!dir_emit(ctx, (const char *)v.name, v.name_len, v.ino, v.type))
@@ -140,5 +141,7 @@ const struct file_operations bento_dir_fops = {
 	.read = generic_read_dir,
 	.iterate_shared = bento_iterate,
 	.fsync = bento_fsync,
+	.unlocked_ioctl = bento_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.setlease = generic_setlease,
 };

@@ -142,6 +142,11 @@ const struct address_space_operations bento_fallback_aops = {
 	.migrate_folio = filemap_migrate_folio,
 };
 
+static ssize_t bento_fallback_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return bento_may_read(file_inode(iocb->ki_filp)) ?: generic_file_read_iter(iocb, to);
+}
+
 /* One chunk, already in kernel memory. Returns the number of bytes or -errno. */
 static int bento_fallback_write_chunk(struct inode *inode, loff_t pos, const u8 *data, u32 len)
 {
@@ -201,7 +206,7 @@ static ssize_t bento_fallback_write_iter(struct kiocb *iocb, struct iov_iter *fr
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
 	inode_lock(inode);
-	ret = generic_write_checks(iocb, from);
+	ret = bento_may_write(inode) ?: generic_write_checks(iocb, from);
 	if (ret > 0) {
 		err = file_modified(iocb->ki_filp);
 		ret = err ? err : bento_fallback_write_all(iocb, from);
@@ -217,6 +222,8 @@ static vm_fault_t bento_fallback_page_mkwrite(struct vm_fault *vmf)
 	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 	vm_fault_t ret;
 
+	if (bento_may_write(mapping->host))
+		return VM_FAULT_SIGBUS;
 	filemap_invalidate_lock_shared(mapping);
 	ret = filemap_page_mkwrite(vmf);
 	filemap_invalidate_unlock_shared(mapping);
@@ -251,9 +258,9 @@ static int bento_fallback_mmap(struct file *file, struct vm_area_struct *vma)
 
 const struct file_operations bento_fallback_fops = {
 	.owner = THIS_MODULE,
-	.open = generic_file_open,
+	.open = bento_file_open,
 	.llseek = generic_file_llseek,
-	.read_iter = generic_file_read_iter,
+	.read_iter = bento_fallback_read_iter,
 	.write_iter = bento_fallback_write_iter,
 #if BENTO_HAS_MMAP_PREPARE
 	.mmap_prepare = bento_fallback_mmap_prepare,
@@ -261,7 +268,9 @@ const struct file_operations bento_fallback_fops = {
 	.mmap = bento_fallback_mmap,
 #endif
 	.fsync = bento_fsync,
-	.splice_read = bento_splice_read,
+	.unlocked_ioctl = bento_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.splice_read = bento_file_splice_read,
 	.splice_write = iter_file_splice_write,
 	.setlease = generic_setlease,
 };

@@ -12,17 +12,26 @@
 
 #include "bentofs_i.h"
 
-static int bento_open(struct inode *inode, struct file *file)
+int bento_file_open(struct inode *inode, struct file *file)
 {
-	file->f_mode |= FMODE_CAN_ODIRECT;
-	return generic_file_open(inode, file);
+	if (BENTO_M(inode->i_sb)->mapped)
+		file->f_mode |= FMODE_CAN_ODIRECT;
+	return bento_may_read(inode) ?: generic_file_open(inode, file);
+}
+
+ssize_t bento_file_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe,
+			       size_t len, unsigned int flags)
+{
+	return bento_may_read(file_inode(file)) ?: bento_splice_read(file, pos, pipe, len, flags);
 }
 
 static ssize_t bento_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t ret;
+	ssize_t ret = bento_may_read(inode);
 
+	if (ret)
+		return ret;
 	if (!(iocb->ki_flags & IOCB_DIRECT))
 		return generic_file_read_iter(iocb, to);
 	if (!iov_iter_count(to))
@@ -91,7 +100,7 @@ static bool bento_lock_for_write(struct kiocb *iocb, const struct iov_iter *from
 static ssize_t bento_prepare_write(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t ret = generic_write_checks(iocb, from);
+	ssize_t ret = bento_may_write(inode) ?: generic_write_checks(iocb, from);
 	loff_t size = i_size_read(inode);
 	int err;
 
@@ -176,6 +185,8 @@ static vm_fault_t bento_page_mkwrite(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
+	if (bento_may_write(inode))
+		return VM_FAULT_SIGBUS;
 	sb_start_pagefault(inode->i_sb);
 	file_update_time(vmf->vma->vm_file);
 	filemap_invalidate_lock_shared(inode->i_mapping);
@@ -231,31 +242,37 @@ static loff_t bento_llseek(struct file *file, loff_t off, int whence)
 int bento_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
-	struct block_device *bdev = inode->i_sb->s_bdev;
 	int err = file_write_and_wait_range(file, start, end);
-	struct bento_call call;
-	bool has;
-	u64 node;
 
 	/* Sizes move by commit(): only times are left, which fdatasync does not need. */
 	if (!err && !datasync)
 		err = sync_inode_metadata(inode, 1);
-	if (!err)
-		err = bento_enter_inode(&call, BENTO_OP_FSYNC, 0, inode, &node);
+	return err ? err : bento_leaf_fsync(inode, datasync);
+}
+
+int bento_leaf_fsync(struct inode *inode, bool datasync)
+{
+	struct block_device *bdev = inode->i_sb->s_bdev;
+	struct bento_call call;
+	bool has;
+	u64 node;
+	int err;
+
+	err = bento_enter_inode(&call, BENTO_OP_FSYNC, 0, inode, &node);
 	if (err)
 		return err;
 	has = bento_has(&call, BENTO_OPS_SYNC);
 	if (has)
-		err = bento_ops(&call)->fsync(&call.cx, call.fs, node, !!datasync);
+		err = bento_ops(&call)->fsync(&call.cx, call.fs, node, datasync);
 	err = bento_leave(&call, err);
-	if (!err && !has && bdev)
+	if (!err && !has && bdev && !READ_ONCE(BENTO_M(inode->i_sb)->opt.nobarrier))
 		err = blkdev_issue_flush(bdev);
 	return err;
 }
 
 const struct file_operations bento_mapped_fops = {
 	.owner = THIS_MODULE,
-	.open = bento_open,
+	.open = bento_file_open,
 	.llseek = bento_llseek,
 	.read_iter = bento_read_iter,
 	.write_iter = bento_write_iter,
@@ -265,7 +282,9 @@ const struct file_operations bento_mapped_fops = {
 	.mmap = bento_mmap,
 #endif
 	.fsync = bento_fsync,
-	.splice_read = bento_splice_read,
+	.unlocked_ioctl = bento_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.splice_read = bento_file_splice_read,
 	.splice_write = iter_file_splice_write,
 	.setlease = generic_setlease,
 };

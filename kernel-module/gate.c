@@ -188,16 +188,21 @@ void bento_enter_inst(struct bento_call *call, u32 op, struct bento_inst *inst)
 
 int bento_leave(struct bento_call *call, int ret)
 {
+	struct bento_mount *bm = call->bm;
+
 	WRITE_ONCE(call->cx.magic, 0);
 	memalloc_nofs_restore(call->nofs);
 	if (unlikely(ret < 0)) {
 		if (ret < -MAX_ERRNO)
 			ret = -EIO;
 		if (call->gated && READ_ONCE(call->inst->failed))
-			atomic64_inc(&call->bm->ops_failed);
+			atomic64_inc(&bm->ops_failed);
 	}
-	if (call->gated)
-		bento_gate_leave(call->bm, call->cx.op);
+	if (call->gated) {
+		bento_gate_leave(bm, call->cx.op);
+		if (unlikely(ret == -EUCLEAN))
+			bento_damaged(bm);
+	}
 	return ret;
 }
 

@@ -28,7 +28,7 @@ struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *
 }
 
 /* Validates what mount() or import_state() returned in @out, and takes it over. */
-int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out *out)
+static int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out *out)
 {
 	if (!out->fs)
 		return -EIO;
@@ -43,23 +43,21 @@ int bento_check_mount_out(struct bento_inst *inst, const struct bento_mount_out 
 	return 0;
 }
 
-/* @flags: BENTO_MOUNT_* */
-int bento_inst_mount(struct bento_inst *inst, u32 flags)
+int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in)
 {
-	struct bento_mount *bm = inst->bm;
-	struct bento_mount_in in = {
-		.dev = &inst->dev,
-		.options = (const u8 *)bm->options,
-		.options_len = strlen(bm->options),
-		.flags = flags,
-	};
 	struct bento_mount_out out = {};
 	struct bento_call call;
 	int err;
 
-	inst->rdonly = flags & BENTO_MOUNT_RDONLY;
-	bento_enter_inst(&call, BENTO_OP_MOUNT, inst);
-	err = inst->ops->mount(&call.cx, &in, &out);
+	in->dev = &inst->dev;
+	in->options = (const u8 *)inst->bm->options;
+	in->options_len = strlen(inst->bm->options);
+	inst->rdonly = in->flags & BENTO_MOUNT_RDONLY;
+	bento_enter_inst(&call, op, inst);
+	if (op == BENTO_OP_IMPORT)
+		err = inst->ops->import_state(&call.cx, in, &out);
+	else
+		err = inst->ops->mount(&call.cx, in, &out);
 	err = bento_leave(&call, err);
 	if (err)
 		return err < 0 ? err : -EIO;

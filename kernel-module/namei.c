@@ -35,6 +35,7 @@ static struct dentry *bento_lookup(struct inode *dir, struct dentry *dentry, uns
 			bento_err(BENTO_M(dir->i_sb),
 				  "directory %llu names inode %llu, which does not exist; run fsck",
 				  (u64)dir->i_ino, ino);
+			bento_damaged(BENTO_M(dir->i_sb));
 			inode = ERR_PTR(-EUCLEAN);
 		}
 	}
@@ -117,6 +118,14 @@ static int bento_make_leaf(struct inode *dir, struct inode *inode, u32 op,
 	return bento_leave(&call, 0);
 }
 
+/* The change has been made, and the VFS must see that: a failure to make it durable at once is
+ * told by the file system and by the next fsync. */
+static void bento_dir_changed(struct inode *dir)
+{
+	if (IS_DIRSYNC(dir))
+		bento_leaf_fsync(dir, false);
+}
+
 /* The VFS inode exists before the call, so that nothing can fail after it. */
 static int bento_make(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		      umode_t mode, dev_t rdev, const char *target, u32 op)
@@ -152,6 +161,7 @@ static int bento_make(bento_idmap *idmap, struct inode *dir, struct dentry *dent
 		goto drop;
 	}
 	d_instantiate_new(dentry, inode);
+	bento_dir_changed(dir);
 	return 0;
 drop:
 	iput(inode);
@@ -213,6 +223,7 @@ static int bento_link(struct dentry *old, struct inode *dir, struct dentry *dent
 		return err;
 	ihold(inode);
 	d_instantiate(dentry, inode);
+	bento_dir_changed(dir);
 	return 0;
 }
 
@@ -242,7 +253,10 @@ static int bento_remove(struct inode *dir, struct dentry *dentry, u32 op)
 		bento_attr_refresh(&call, dir, dir_node, BENTO_APPLY_DIR);
 		bento_attr_refresh(&call, inode, node, BENTO_APPLY_LINKS);
 	}
-	return bento_leave(&call, err);
+	err = bento_leave(&call, err);
+	if (!err)
+		bento_dir_changed(dir);
+	return err;
 }
 
 static int bento_unlink(struct inode *dir, struct dentry *dentry)
@@ -320,7 +334,13 @@ static int bento_rename(bento_idmap *idmap, struct inode *old_dir, struct dentry
 		err = bento_ops(&call)->rename(&call.cx, call.fs, &in);
 	if (!err)
 		bento_rename_refresh(&call, &r, &in);
-	return bento_leave(&call, err);
+	err = bento_leave(&call, err);
+	if (err)
+		return err;
+	bento_dir_changed(new_dir);
+	if (old_dir != new_dir)
+		bento_dir_changed(old_dir);
+	return 0;
 }
 
 /* ------------------------------------------------------------ symbolic links */
@@ -338,8 +358,10 @@ static int bento_leaf_readlink(struct inode *inode, char *buf)
 	if (bento_has(&call, BENTO_OPS_SYMLINK))
 		ret = bento_ops(&call)->readlink(&call.cx, call.fs, node, (u8 *)buf, PATH_MAX);
 	ret = bento_leave(&call, ret);
-	if (ret >= 0 && (!ret || ret >= PATH_MAX || memchr(buf, 0, ret)))
+	if (ret >= 0 && (!ret || ret >= PATH_MAX || memchr(buf, 0, ret))) {
+		bento_damaged(BENTO_M(inode->i_sb));
 		ret = -EUCLEAN;
+	}
 	return ret;
 }
 

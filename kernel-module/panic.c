@@ -90,9 +90,11 @@ void bento_ks_lock_wake(const __u32 *word)
 }
 EXPORT_SYMBOL_GPL(bento_ks_lock_wake);
 
-static void bento_wake_all_waiters(void)
+void bento_inst_fail(struct bento_inst *inst)
 {
 	unsigned int i;
+
+	smp_store_release(&inst->failed, 1);
 
 	for (i = 0; i < ARRAY_SIZE(bento_lock_wq); i++)
 		wake_up_all(&bento_lock_wq[i]);
@@ -119,6 +121,8 @@ static void bento_panic_report(const struct bento_cx *cx, const struct bento_ins
 	pr_err("%s: %s panicked in %s of process %u: %*pE\n", id, bento_build_id(inst->build),
 	       bento_op_name(cx->op), cx->pid, (int)min(len, 512U), text);
 	bento_backtrace(id);
+	bento_last_error(inst->bm, "panic in %s: %*pE", bento_op_name(cx->op),
+			 (int)min(len, 200U), text);
 	/* The instance of a mount or an upgrade that has not succeeded yet serves nobody. */
 	if (inst == READ_ONCE(inst->bm->inst) && inst->fs)
 		pr_err("%s: the mount FAILED: operations return EIO until it is repaired by an upgrade or unmounted\n",
@@ -140,14 +144,13 @@ void bento_ks_on_panic(const __u8 *text, __u32 len)
 	inst = (struct bento_inst *)(unsigned long)cx->inst;
 	first = !(cx->flags & BENTO_CX_PANICKING);
 	cx->flags |= BENTO_CX_PANICKING;
-	smp_store_release(&inst->failed, 1);
-	bento_wake_all_waiters();
+	bento_inst_fail(inst);
 	/* A destructor that panics while unwinding comes here again. */
 	if (!first)
 		return;
 	atomic64_inc(&inst->bm->panics);
 	bento_panic_report(cx, inst, text, len);
-	if (READ_ONCE(inst->bm->oops_on_panic))
+	if (READ_ONCE(inst->bm->opt.oops_on_panic))
 		bento_ks_bug();
 }
 EXPORT_SYMBOL_GPL(bento_ks_on_panic);

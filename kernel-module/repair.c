@@ -119,13 +119,14 @@ void bento_walk_end(struct bento_walk *walk)
 int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_walk *walk,
 			u32 flags)
 {
+	struct bento_mount_in in = { .flags = BENTO_MOUNT_REPAIR | flags };
 	struct bento_mount *bm = old->bm;
 	int err;
 
 	bento_inst_destroy(old);
 	/* It may have left half an operation in cached blocks: only the device is trusted. */
 	bento_forget_blocks(bm->sb);
-	err = bento_inst_mount(new, BENTO_MOUNT_REPAIR | flags);
+	err = bento_inst_start(new, BENTO_OP_MOUNT, &in);
 	if (err)
 		return err;
 	if (new->root != old->root) {

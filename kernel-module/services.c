@@ -139,9 +139,9 @@ static void bento_buf_fill(struct bento_buf *out, struct buffer_head *bh)
 	out->lock = (u32 *)&bh->b_private;
 }
 
-int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out)
+/* The buffer of @block, with whatever it holds: 0, 1 (panic now) or an error. */
+static int bento_buf_get(struct bento_dev *dev, u64 block, struct buffer_head **bh)
 {
-	struct buffer_head *bh;
 	int err;
 
 	err = bento_dev_check(dev);
@@ -149,9 +149,18 @@ int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out)
 		return err;
 	if (block >= dev->blocks)
 		return -EIO;
-	bh = bento_getblk(dev->bdev, block, BENTO_BLOCK_SIZE);
-	if (!bh)
-		return -ENOMEM;
+	*bh = bento_getblk(dev->bdev, block, BENTO_BLOCK_SIZE);
+	return *bh ? 0 : -ENOMEM;
+}
+
+int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out)
+{
+	struct buffer_head *bh;
+	int err;
+
+	err = bento_buf_get(dev, block, &bh);
+	if (err)
+		return err;
 	if (!buffer_uptodate(bh) && bh_read(bh, REQ_META | REQ_PRIO) < 0) {
 		brelse(bh);
 		return -EIO;
@@ -166,14 +175,9 @@ int bento_ks_buf_zeroed(struct bento_dev *dev, __u64 block, struct bento_buf *ou
 	struct buffer_head *bh;
 	int err;
 
-	err = bento_dev_check(dev);
+	err = bento_buf_get(dev, block, &bh);
 	if (err)
 		return err;
-	if (block >= dev->blocks)
-		return -EIO;
-	bh = bento_getblk(dev->bdev, block, BENTO_BLOCK_SIZE);
-	if (!bh)
-		return -ENOMEM;
 	lock_buffer(bh);
 	memset(bh->b_data, 0, BENTO_BLOCK_SIZE);
 	set_buffer_uptodate(bh);
@@ -314,7 +318,7 @@ int bento_ks_write(struct bento_dev *dev, const struct bento_write *writes, __u3
 	err = bento_dev_check(dev) ?: bento_write_check(dev, writes, count);
 	if (err || !count)
 		return err;
-	if (flags & BENTO_WRITE_BARRIER) {
+	if (flags & BENTO_WRITE_BARRIER && !READ_ONCE(dev->bm->opt.nobarrier)) {
 		batch.opf |= REQ_FUA;
 		/* One block, the usual case, carries the flush; several wait for one flush. */
 		if (count == 1)
@@ -345,7 +349,9 @@ int bento_ks_flush(struct bento_dev *dev)
 	err = bento_dev_check(dev);
 	if (err)
 		return err;
-	return bdev_read_only(dev->bdev) ? 0 : blkdev_issue_flush(dev->bdev);
+	if (bdev_read_only(dev->bdev) || READ_ONCE(dev->bm->opt.nobarrier))
+		return 0;
+	return blkdev_issue_flush(dev->bdev);
 }
 EXPORT_SYMBOL_GPL(bento_ks_flush);
 

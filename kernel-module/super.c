@@ -2,15 +2,10 @@
 /* Super blocks: their setup and end, the super_operations, and the periodic commit. */
 #define pr_fmt(fmt) "bentofs: " fmt
 
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
-#include <linux/string_helpers.h>
 
 #include "bentofs_i.h"
-
-/* A file system that collects changes in memory is told to commit them this often. */
-#define BENTO_COMMIT_INTERVAL	(5 * HZ)
 
 struct workqueue_struct *bento_wq;
 
@@ -62,7 +57,7 @@ static void bento_commit_work(struct work_struct *work)
 
 void bento_commit_schedule(struct bento_mount *bm)
 {
-	queue_delayed_work(bento_wq, &bm->commit_work, BENTO_COMMIT_INTERVAL);
+	mod_delayed_work(bento_wq, &bm->commit_work, READ_ONCE(bm->opt.commit_s) * HZ);
 }
 
 /* -------------------------------------------------------- super_operations */
@@ -108,19 +103,6 @@ static int bento_statfs(struct dentry *dentry, struct kstatfs *stat)
 	stat->f_ffree = out.files_free;
 	stat->f_fsid = u64_to_fsid(out.fsid);
 	stat->f_namelen = min(out.name_max, BENTO_NAME_MAX);
-	return 0;
-}
-
-static int bento_show_options(struct seq_file *m, struct dentry *root)
-{
-	struct bento_mount *bm = BENTO_M(root->d_sb);
-
-	if (bm->oops_on_panic)
-		seq_puts(m, ",panic=oops");
-	if (*bm->options) {
-		seq_putc(m, ',');
-		seq_escape(m, bm->options, " \t\n\\");
-	}
 	return 0;
 }
 
@@ -214,12 +196,14 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	bm->sb = sb;
 	bm->type = ctx->build->type;
 	bm->mapped = ctx->build->ops->ops & BENTO_OPS_MAP;
-	bm->oops_on_panic = ctx->oops_on_panic;
+	bm->opt = ctx->opt;
 	INIT_LIST_HEAD(&bm->type_link);
 	mutex_init(&bm->upgrade_mutex);
 	spin_lock_init(&bm->node_lock);
 	spin_lock_init(&bm->inject.lock);
+	spin_lock_init(&bm->error_lock);
 	INIT_DELAYED_WORK(&bm->commit_work, bento_commit_work);
+	bento_errors_init(bm);
 	ratelimit_state_init(&bm->log_limit, 5 * HZ, 20);
 	ratelimit_set_flags(&bm->log_limit, RATELIMIT_MSG_ON_RELEASE);
 	if (sb->s_bdev)
@@ -273,6 +257,7 @@ static int bento_mount_root(struct super_block *sb)
 
 int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 {
+	struct bento_mount_in in = { .flags = sb_rdonly(sb) ? BENTO_MOUNT_RDONLY : 0 };
 	struct bento_fc *ctx = fc->fs_private;
 	struct bento_mount *bm;
 	int err;
@@ -286,12 +271,13 @@ int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_fs_info = bm;
 	sb->s_magic = BENTO_SUPER_MAGIC;
 	sb->s_op = &bento_super_ops;
+	sb->s_export_op = &bento_export_ops;
 	sb->s_time_gran = 1;
 	sb->s_flags |= SB_NOSEC;
 	bm->inst = bento_inst_alloc(bm, ctx->build);
 	if (!bm->inst)
 		return -ENOMEM;
-	err = bento_inst_mount(bm->inst, sb_rdonly(sb) ? BENTO_MOUNT_RDONLY : 0);
+	err = bento_inst_start(bm->inst, BENTO_OP_MOUNT, &in);
 	if (err) {
 		errorf(fc, "%s: %s refused to mount (error %d), see the kernel log", bm->id,
 		       bento_build_id(ctx->build), err);

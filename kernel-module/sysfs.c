@@ -44,7 +44,7 @@ static ssize_t fs_show(struct bento_mount *bm, char *buf)
 	return sysfs_emit(buf, "%s\n", bm->type->name);
 }
 
-/* bm->inst and last_error stay while upgrade_mutex is held; an upgrade takes a second at most. */
+/* bm->inst stays while upgrade_mutex is held; an upgrade takes a second at most. */
 static ssize_t version_show(struct bento_mount *bm, char *buf)
 {
 	ssize_t len;
@@ -71,6 +71,8 @@ static ssize_t state_show(struct bento_mount *bm, char *buf)
 
 	if (READ_ONCE(bm->upgrading))
 		state = "upgrading";
+	else if (READ_ONCE(bm->shutdown))
+		state = "shutdown";
 	else if (bento_failed(bm))
 		state = "failed";
 	return sysfs_emit(buf, "%s\n", state);
@@ -126,10 +128,21 @@ static ssize_t last_error_show(struct bento_mount *bm, char *buf)
 {
 	ssize_t len;
 
-	mutex_lock(&bm->upgrade_mutex);
+	spin_lock(&bm->error_lock);
 	len = sysfs_emit(buf, "%s\n", bm->last_error);
-	mutex_unlock(&bm->upgrade_mutex);
+	spin_unlock(&bm->error_lock);
 	return len;
+}
+
+void bento_last_error(struct bento_mount *bm, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	spin_lock(&bm->error_lock);
+	vscnprintf(bm->last_error, sizeof(bm->last_error), fmt, args);
+	spin_unlock(&bm->error_lock);
+	va_end(args);
 }
 
 static ssize_t nodes_show(struct bento_mount *bm, char *buf)

@@ -109,32 +109,6 @@ static int bento_leaf_export(struct bento_inst *inst, struct bento_state *state)
 	return bento_leave(&call, inst->ops->export_state(&call.cx, inst->fs, state));
 }
 
-static int bento_leaf_import(struct bento_inst *inst, u32 schema, const struct bento_state *state,
-			     u32 flags)
-{
-	struct bento_mount *bm = inst->bm;
-	struct bento_mount_in in = {
-		.dev = &inst->dev,
-		.options = (const u8 *)bm->options,
-		.options_len = strlen(bm->options),
-		.flags = flags,
-		.state = state->data,
-		.state_len = state->len,
-		.schema = schema,
-	};
-	struct bento_mount_out out = {};
-	struct bento_call call;
-	int err;
-
-	inst->rdonly = flags & BENTO_MOUNT_RDONLY;
-	bento_enter_inst(&call, BENTO_OP_IMPORT, inst);
-	err = inst->ops->import_state(&call.cx, &in, &out);
-	err = bento_leave(&call, err);
-	if (err)
-		return err < 0 ? err : -EIO;
-	return bento_check_mount_out(inst, &out);
-}
-
 /* -------------------------------------------------------------------- upgrade */
 
 /* All that one upgrade needs, allocated while operations still run. */
@@ -152,11 +126,12 @@ struct bento_upgrade {
 
 static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgrade *up, int err)
 {
-	snprintf(bm->last_error, sizeof(bm->last_error), "upgrade %s -> %s: %s failed (error %d)",
-		 up->old->build->version, bento_build_id(up->new->build), up->step, err);
-	bento_err(bm, "%s; %s stays", bm->last_error,
+	bento_err(bm, "upgrade %s -> %s: %s failed (error %d); %s stays",
+		  up->old->build->version, bento_build_id(up->new->build), up->step, err,
 		  READ_ONCE(up->old->failed) ? "the failed instance" :
 		  bento_build_id(up->old->build));
+	bento_last_error(bm, "upgrade %s -> %s: %s failed (error %d)", up->old->build->version,
+			 bento_build_id(up->new->build), up->step, err);
 }
 
 /* May @build serve this mount at all? Told before anything is changed. */
@@ -166,6 +141,10 @@ static int bento_upgrade_check(struct bento_mount *bm, struct bento_build *build
 
 	if (bm->type != build->type)
 		return -EINVAL;
+	if (bm->shutdown) {
+		bento_err(bm, "upgrade refused: the mount was shut down; unmount it");
+		return -EIO;
+	}
 	if (!!(new->ops & BENTO_OPS_MAP) != bm->mapped) {
 		bento_err(bm, "%s moves file data in another way than the mount; unmount first",
 			  bento_build_id(build));
@@ -178,6 +157,18 @@ static int bento_upgrade_check(struct bento_mount *bm, struct bento_build *build
 		return -EOPNOTSUPP;
 	}
 	return 0;
+}
+
+static int bento_upgrade_import(struct bento_upgrade *up)
+{
+	struct bento_mount_in in = {
+		.flags = up->flags,
+		.state = up->state.data,
+		.state_len = up->state.len,
+		.schema = up->old->ops->schema,
+	};
+
+	return bento_inst_start(up->new, BENTO_OP_IMPORT, &in);
 }
 
 /*
@@ -201,7 +192,7 @@ static int bento_upgrade_transfer(struct bento_upgrade *up)
 		err = bento_repair(old, up->new, &up->walk, up->flags);
 	} else if (!err) {
 		up->step = "import";
-		err = bento_leaf_import(up->new, old->ops->schema, &up->state, up->flags);
+		err = bento_upgrade_import(up);
 		if (!err && up->new->root != old->root)
 			err = -EUCLEAN;
 	}
@@ -243,7 +234,7 @@ static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrad
 		return;
 	bm->stamps = up->st;
 	bm->pause_ns = up->st.woken - up->st.kill;
-	bm->last_error[0] = '\0';
+	bento_last_error(bm, "%s", "");
 	atomic64_inc(&bm->upgrades);
 	bento_info(bm, "%s %s %s -> %s: pause %llu us (drain %llu, export %llu, import %llu)",
 		   up->repair ? "repaired" : "upgraded", bm->type->name,
@@ -282,6 +273,7 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
 	/* A frozen file system must not be written, which prepare() and repair do. */
 	if (!sb_start_intwrite_trylock(bm->sb)) {
 		bento_err(bm, "upgrade refused: the file system is frozen");
+		bento_last_error(bm, "upgrade refused: the file system is frozen");
 		return -EBUSY;
 	}
 	up->old = bm->inst;

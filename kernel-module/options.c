@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mount options of bentofs itself; all others are the business of the file system.
+ * README.md describes them.
+ */
+#define pr_fmt(fmt) "bentofs: " fmt
+
+#include <linux/seq_file.h>
+#include <linux/string_helpers.h>
+
+#include "bentofs_i.h"
+
+/* Seconds between two commits: what mount gives it, and what is allowed. */
+#define BENTO_COMMIT_DEFAULT	5
+#define BENTO_COMMIT_MAX	900
+
+enum { BENTO_OPT_PANIC, BENTO_OPT_ERRORS, BENTO_OPT_COMMIT, BENTO_OPT_BARRIER };
+
+static const struct constant_table bento_panic_words[] = {
+	{ "fail", false },
+	{ "oops", true },
+	{ }
+};
+
+static const struct constant_table bento_errors_words[] = {
+	{ "continue", BENTO_ERRORS_CONTINUE },
+	{ "remount-ro", BENTO_ERRORS_RO },
+	{ "panic", BENTO_ERRORS_PANIC },
+	{ }
+};
+
+static const struct fs_parameter_spec bento_parameters[] = {
+	fsparam_enum("panic", BENTO_OPT_PANIC, bento_panic_words),
+	fsparam_enum("errors", BENTO_OPT_ERRORS, bento_errors_words),
+	fsparam_u32("commit", BENTO_OPT_COMMIT),
+	fsparam_flag_no("barrier", BENTO_OPT_BARRIER),
+	{ }
+};
+
+void bento_options_init(struct bento_options *opt)
+{
+	*opt = (struct bento_options) { .commit_s = BENTO_COMMIT_DEFAULT };
+}
+
+int bento_options_parse(struct fs_context *fc, struct fs_parameter *param,
+			struct bento_options *opt)
+{
+	struct fs_parse_result result;
+	int which = fs_parse(fc, bento_parameters, param, &result);
+
+	if (which < 0)
+		return which;
+	opt->given |= 1U << which;
+	switch (which) {
+	case BENTO_OPT_PANIC:
+		opt->oops_on_panic = result.uint_32;
+		break;
+	case BENTO_OPT_ERRORS:
+		opt->errors = result.uint_32;
+		break;
+	case BENTO_OPT_COMMIT:
+		if (!result.uint_32 || result.uint_32 > BENTO_COMMIT_MAX)
+			return invalf(fc, "option commit=%u: must be 1 to %u seconds",
+				      result.uint_32, BENTO_COMMIT_MAX);
+		opt->commit_s = result.uint_32;
+		break;
+	case BENTO_OPT_BARRIER:
+		opt->nobarrier = result.negated;
+		break;
+	}
+	return 0;
+}
+
+/* Readers take no lock: each option is a word of its own. */
+void bento_options_remount(struct bento_options *opt, const struct bento_options *new)
+{
+	if (new->given & (1U << BENTO_OPT_PANIC))
+		WRITE_ONCE(opt->oops_on_panic, new->oops_on_panic);
+	if (new->given & (1U << BENTO_OPT_ERRORS))
+		WRITE_ONCE(opt->errors, new->errors);
+	if (new->given & (1U << BENTO_OPT_COMMIT))
+		WRITE_ONCE(opt->commit_s, new->commit_s);
+	if (new->given & (1U << BENTO_OPT_BARRIER))
+		WRITE_ONCE(opt->nobarrier, new->nobarrier);
+}
+
+/* For /proc/mounts: what differs from the defaults. */
+int bento_show_options(struct seq_file *m, struct dentry *root)
+{
+	const struct bento_mount *bm = BENTO_M(root->d_sb);
+	const struct bento_options *opt = &bm->opt;
+
+	if (opt->oops_on_panic)
+		seq_puts(m, ",panic=oops");
+	if (opt->errors != BENTO_ERRORS_CONTINUE)
+		seq_printf(m, ",errors=%s",
+			   opt->errors == BENTO_ERRORS_RO ? "remount-ro" : "panic");
+	if (opt->commit_s != BENTO_COMMIT_DEFAULT)
+		seq_printf(m, ",commit=%u", opt->commit_s);
+	if (opt->nobarrier)
+		seq_puts(m, ",nobarrier");
+	if (*bm->options) {
+		seq_putc(m, ',');
+		seq_escape(m, bm->options, " \t\n\\");
+	}
+	return 0;
+}
