@@ -10,6 +10,7 @@
 //! | [`op`] | [`Op`]: one step of a workload |
 //! | [`host`] | [`Host`]: drives a file system as `bentofs` does |
 //! | [`model`] | [`Model`]: what must be there after a workload |
+//! | [`content`] | [`Content`]: the bytes of a file of the model, and the blocks that hold them |
 //! | [`oracle`] | [`Oracle`]: what may be there after a crash |
 //! | [`explore`] | crashes and faults everywhere in a workload |
 //! | [`rng`] | [`Rng`]: random numbers that a seed repeats |
@@ -19,6 +20,7 @@
     reason = "a simulator for tests panics where a test must fail"
 )]
 
+pub mod content;
 pub mod crash;
 pub mod disk;
 pub mod explore;
@@ -30,6 +32,7 @@ pub mod op;
 pub mod oracle;
 pub mod rng;
 
+pub use content::Content;
 pub use crash::{Counts, Crash, CrashDisk, Limits, Trace};
 pub use disk::{Caching, MemBuf, MemDisk};
 pub use explore::{Setting, Target, Tried, Workload};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! [`Model`]: what a file system must look like after a workload, in the simplest terms.
 
-use crate::op::{Op, pattern};
-use bento::{Errno, RenameFlags, Result};
+use crate::content::Content;
+use crate::op::{LAST_OPENED, Op};
+use bento::{Errno, FallocateMode, InodeFlags, RenameFlags, Result, XattrFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,17 +17,31 @@ pub const ROOT: Id = 0;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// The contents of a regular file.
-    File(Arc<Vec<u8>>),
+    File(Arc<Content>),
     /// Names.
     Directory(BTreeMap<String, Id>),
     /// A target.
     Symlink(String),
+    /// The character device 0:0 that a rename left behind.
+    Whiteout,
+}
+
+/// What an inode has beside its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Extended attributes.
+    pub xattrs: BTreeMap<String, Vec<u8>>,
+    /// Flags.
+    pub flags: InodeFlags,
+    /// It was made without a name and never had one.
+    unnamed: bool,
 }
 
 /// All names and contents. Inodes that are open but have no name are in it, unreachable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
     nodes: BTreeMap<Id, Body>,
+    extras: BTreeMap<Id, Extras>,
     open: Vec<Id>,
     next: Id,
     touched: BTreeSet<Id>,
@@ -36,6 +51,7 @@ impl Default for Model {
     fn default() -> Self {
         Self {
             nodes: [(ROOT, Body::Directory(BTreeMap::new()))].into(),
+            extras: BTreeMap::new(),
             open: Vec::new(),
             next: ROOT + 1,
             touched: BTreeSet::new(),
@@ -51,9 +67,15 @@ impl Model {
     pub fn apply(&mut self, op: &Op) -> Result {
         self.touched.clear();
         match op {
-            Op::Create(path) => self.add(path, Body::File(Arc::default())),
-            Op::Mkdir(path) => self.add(path, Body::Directory(BTreeMap::new())),
-            Op::Symlink(target, path) => self.add(path, Body::Symlink(target.clone())),
+            Op::Create(path) => self.add(path, Body::File(Arc::default())).map(|_| ()),
+            Op::CreateWith(path, xattrs) => {
+                let id = self.add(path, Body::File(Arc::default()))?;
+                self.extras(id).xattrs = xattrs.iter().cloned().collect();
+                Ok(())
+            }
+            Op::Tmpfile(dir) => self.tmpfile(dir),
+            Op::Mkdir(path) => self.add(path, Body::Directory(BTreeMap::new())).map(|_| ()),
+            Op::Symlink(target, path) => self.add(path, Body::Symlink(target.clone())).map(|_| ()),
             Op::Link(old, new) => self.link(old, new),
             Op::Unlink(path) => self.remove(path, false),
             Op::Rmdir(path) => self.remove(path, true),
@@ -63,19 +85,32 @@ impl Model {
                 offset,
                 len,
                 fill,
-            } => self.change(path, |bytes| {
-                let at = usize::try_from(*offset).expect("files of the model are small");
-                if bytes.len() < at + len {
-                    bytes.resize(at + len, 0);
-                }
-                if let Some(place) = bytes.get_mut(at..at + len) {
-                    place.copy_from_slice(&pattern(*offset, *len, *fill));
-                }
+            } => self.change(path, |content| {
+                content.write(*offset, *len, *fill);
+                Ok(())
             }),
-            Op::Truncate(path, size) => self.change(path, |bytes| {
-                let size = usize::try_from(*size).expect("files of the model are small");
-                bytes.resize(size, 0);
+            Op::Truncate(path, size) => self.change(path, |content| {
+                content.resize(*size);
+                Ok(())
             }),
+            Op::Fallocate {
+                path,
+                mode,
+                offset,
+                len,
+                keep_size,
+            } => self.fallocate(path, *mode, (*offset, *len), *keep_size),
+            Op::SetXattr(path, name, value, flags) => self.set_xattr(path, name, value, *flags),
+            Op::RemoveXattr(path, name) => {
+                let id = self.find(path)?;
+                let removed = self.extras(id).xattrs.remove(name);
+                removed.map(|_| ()).ok_or(Errno::ENODATA)
+            }
+            Op::SetFlags(path, flags) => {
+                let id = self.find(path)?;
+                self.extras(id).flags = *flags;
+                Ok(())
+            }
             Op::Allocate(path, ..) => self.file(path).map(|_| ()),
             Op::Open(path) => {
                 let id = self.find(path)?;
@@ -106,11 +141,26 @@ impl Model {
         self.nodes.get(&id)
     }
 
+    /// Extended attributes and flags of an inode.
+    #[must_use]
+    pub fn extras_of(&self, id: Id) -> Extras {
+        self.extras.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    fn extras(&mut self, id: Id) -> &mut Extras {
+        self.touched.insert(id);
+        self.extras.entry(id).or_default()
+    }
+
     /// The inode at `path`.
     ///
     /// # Errors
-    /// `ENOENT`, `ENOTDIR`.
+    /// `ENOENT`, `ENOTDIR`; `EBADF` for [`LAST_OPENED`] where nothing is open.
     pub fn find(&self, path: &str) -> Result<Id> {
+        if path == LAST_OPENED {
+            return self.open.last().copied().ok_or(Errno::EBADF);
+        }
         let parts = path.split('/').filter(|p| !p.is_empty());
         parts.into_iter().try_fold(ROOT, |dir, name| {
             let names = self.names(dir)?;
@@ -152,22 +202,78 @@ impl Model {
         Ok((dir, name))
     }
 
-    fn file(&self, path: &str) -> Result<(Id, &Arc<Vec<u8>>)> {
+    fn file(&self, path: &str) -> Result<(Id, &Arc<Content>)> {
         let id = self.find(path)?;
         match self.body(id) {
-            Some(Body::File(bytes)) => Ok((id, bytes)),
+            Some(Body::File(content)) => Ok((id, content)),
             Some(Body::Directory(_)) => Err(Errno::EISDIR),
             _ => Err(Errno::EINVAL),
         }
     }
 
-    fn change(&mut self, path: &str, f: impl FnOnce(&mut Vec<u8>)) -> Result {
-        let (id, bytes) = self.file(path)?;
-        let mut bytes = bytes.to_vec();
-        f(&mut bytes);
-        self.nodes.insert(id, Body::File(Arc::new(bytes)));
+    fn change(&mut self, path: &str, f: impl FnOnce(&mut Content) -> Result) -> Result {
+        let (id, content) = self.file(path)?;
+        let mut content = Content::clone(content);
+        f(&mut content)?;
+        self.nodes.insert(id, Body::File(Arc::new(content)));
         self.touched.insert(id);
         Ok(())
+    }
+
+    fn fallocate(
+        &mut self,
+        path: &str,
+        mode: FallocateMode,
+        (offset, len): (u64, u64),
+        keep_size: bool,
+    ) -> Result {
+        self.change(path, |content| match mode {
+            _ if len == 0 => Err(Errno::EINVAL),
+            FallocateMode::Collapse => content.collapse(offset, len),
+            FallocateMode::Insert => content.insert(offset, len),
+            _ => {
+                let grows = !keep_size && mode != FallocateMode::Punch;
+                if grows && content.size() < offset + len {
+                    content.resize(offset + len);
+                }
+                if mode != FallocateMode::Allocate {
+                    content.zero(offset, len);
+                }
+                Ok(())
+            }
+        })
+    }
+
+    fn set_xattr(&mut self, path: &str, name: &str, value: &[u8], flags: XattrFlags) -> Result {
+        let id = self.find(path)?;
+        let exists = self.extras_of(id).xattrs.contains_key(name);
+        if exists && flags.contains(XattrFlags::CREATE) {
+            return Err(Errno::EEXIST);
+        }
+        if !exists && flags.contains(XattrFlags::REPLACE) {
+            return Err(Errno::ENODATA);
+        }
+        self.extras(id).xattrs.insert(name.into(), value.to_vec());
+        Ok(())
+    }
+
+    fn tmpfile(&mut self, dir: &str) -> Result {
+        let dir = self.find(dir)?;
+        self.names(dir)?;
+        let id = self.new_node(dir, Body::File(Arc::default()));
+        self.extras(id).unnamed = true;
+        self.open.push(id);
+        Ok(())
+    }
+
+    /// A new inode, which takes over the flags of its directory.
+    fn new_node(&mut self, dir: Id, body: Body) -> Id {
+        let id = self.next;
+        self.next += 1;
+        self.nodes.insert(id, body);
+        let flags = self.extras_of(dir).flags;
+        self.extras(id).flags = flags;
+        id
     }
 
     fn set(&mut self, dir: Id, name: &str, id: Option<Id>) {
@@ -181,16 +287,14 @@ impl Model {
         self.touched.extend(id);
     }
 
-    fn add(&mut self, path: &str, body: Body) -> Result {
+    fn add(&mut self, path: &str, body: Body) -> Result<Id> {
         let (dir, name) = self.parent(path)?;
         if self.names(dir)?.contains_key(name) {
             return Err(Errno::EEXIST);
         }
-        let id = self.next;
-        self.next += 1;
-        self.nodes.insert(id, body);
+        let id = self.new_node(dir, body);
         self.set(dir, name, Some(id));
-        Ok(())
+        Ok(id)
     }
 
     fn link(&mut self, old: &str, new: &str) -> Result {
@@ -201,6 +305,12 @@ impl Model {
         }
         if self.names(id).is_ok() {
             return Err(Errno::EPERM);
+        }
+        if self.links(id) == 0 && !self.extras_of(id).unnamed {
+            return Err(Errno::ENOENT);
+        }
+        if let Some(extras) = self.extras.get_mut(&id) {
+            extras.unnamed = false;
         }
         self.set(dir, name, Some(id));
         Ok(())
@@ -253,7 +363,13 @@ impl Model {
                 _ => {}
             }
         }
-        self.set(from_dir, from_name, replaced.filter(|_| exchange));
+        let left = match replaced.filter(|_| exchange) {
+            None if flags.contains(RenameFlags::WHITEOUT) => {
+                Some(self.new_node(from_dir, Body::Whiteout))
+            }
+            other => other,
+        };
+        self.set(from_dir, from_name, left);
         self.set(to_dir, to_name, Some(id));
         self.touched.extend(replaced);
         self.drop_unused();
@@ -279,6 +395,7 @@ impl Model {
         let gone: Vec<_> = self.nodes.keys().copied().filter(unused).collect();
         for id in gone {
             self.nodes.remove(&id);
+            self.extras.remove(&id);
         }
     }
 }

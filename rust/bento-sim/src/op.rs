@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! [`Op`]: what a workload does, by path.
 
-use bento::RenameFlags;
+use bento::{FallocateMode, InodeFlags, RenameFlags, XattrFlags};
+
+/// The path that stands for what was opened last: how a file without a name is reached.
+pub const LAST_OPENED: &str = "%";
 
 /// One step of a workload. Paths are relative to the root, without a leading `/`; symbolic links
-/// are not followed.
+/// are not followed. [`LAST_OPENED`] may stand where an existing file or directory is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// A new regular file.
@@ -15,6 +18,10 @@ pub enum Op {
     Symlink(String, String),
     /// A second name: existing path, new path.
     Link(String, String),
+    /// A new regular file that starts with extended attributes: name and value of each.
+    CreateWith(String, Vec<(String, Vec<u8>)>),
+    /// Opens a new regular file without a name, in a directory.
+    Tmpfile(String),
     /// Removes a name of a file.
     Unlink(String),
     /// Removes an empty directory.
@@ -36,6 +43,26 @@ pub enum Op {
     Allocate(String, u64, u64),
     /// Sets the size.
     Truncate(String, u64),
+    /// Changes the space under a range, with `KEEP_SIZE` or without.
+    Fallocate {
+        /// The file.
+        path: String,
+        /// What to do with the range.
+        mode: FallocateMode,
+        /// Where, in bytes.
+        offset: u64,
+        /// How many bytes.
+        len: u64,
+        /// The size stays.
+        keep_size: bool,
+    },
+    /// Sets an extended attribute: path, name, value.
+    SetXattr(String, String, Vec<u8>, XattrFlags),
+    /// Removes an extended attribute: path, name.
+    RemoveXattr(String, String),
+    /// Sets all flags. Only those that every kind of inode can have and that forbid nothing: the
+    /// simulator does not enforce them.
+    SetFlags(String, InodeFlags),
     /// Opens a file or directory, which then lives on without a name.
     Open(String),
     /// Closes what was opened longest ago, if anything is open.

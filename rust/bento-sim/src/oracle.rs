@@ -4,10 +4,12 @@
 //! A file system with a log forgets its last operations, never one in the middle: what is found
 //! after a crash must be the names, sizes, link counts and targets of *one* moment of the past,
 //! not older than what `fsync` and `sync` promised. That includes that rename and unlink happened
-//! or did not. File data is not in the log; each byte of a file may be as old as that moment or
-//! as new as the crash, but nothing else: never from another file, never what lay in a block
-//! before.
+//! or did not, and the same for extended attributes and flags. File data is not in the log; each
+//! byte of a file may be as old as that moment or as new as the crash, but nothing else: never from
+//! another file, never what lay in a block before. Where `Collapse` or `Insert` have moved blocks
+//! since, a byte is followed to the place that its block has moved to: there it was written.
 
+use crate::content::Content;
 use crate::host::{Seen, Tree};
 use crate::model::{Body, Id, Model, ROOT};
 use crate::op::Op;
@@ -170,10 +172,10 @@ impl Oracle {
     }
 }
 
-/// Kind, size, link count and target.
+/// Kind, size, link count, target, extended attributes and flags.
 fn check_inode(model: &Model, id: Id, seen: &Seen) -> Result<(), String> {
     let (kind, size) = match model.body(id) {
-        Some(Body::File(bytes)) => (FileKind::Regular, Some(bytes.len())),
+        Some(Body::File(content)) => (FileKind::Regular, Some(content.bytes().len())),
         Some(Body::Symlink(target)) => {
             if target.as_bytes() != seen.bytes {
                 return Err(format!("target is not {target:?}"));
@@ -181,6 +183,7 @@ fn check_inode(model: &Model, id: Id, seen: &Seen) -> Result<(), String> {
             (FileKind::Symlink, Some(target.len()))
         }
         Some(Body::Directory(_)) => (FileKind::Directory, None),
+        Some(Body::Whiteout) => (FileKind::CharDevice, None),
         None => return Err("is gone in the model".into()),
     };
     if seen.attr.kind() != Some(kind) {
@@ -197,22 +200,39 @@ fn check_inode(model: &Model, id: Id, seen: &Seen) -> Result<(), String> {
     if links != seen.attr.nlink {
         return Err(format!("link count is {}, not {links}", seen.attr.nlink));
     }
+    if kind == FileKind::CharDevice && (seen.attr.rdev, seen.attr.mode & 0o7777) != (0, 0) {
+        return Err(format!("is no whiteout: {:?}", seen.attr));
+    }
+    let extras = model.extras_of(id);
+    if extras.xattrs != seen.xattrs {
+        let (wrong, right) = (&seen.xattrs, &extras.xattrs);
+        return Err(format!("extended attributes are {wrong:?}, not {right:?}"));
+    }
+    if extras.flags != seen.attr.flags {
+        let (wrong, right) = (seen.attr.flags, extras.flags);
+        return Err(format!("flags are {wrong:?}, not {right:?}"));
+    }
     Ok(())
 }
 
-/// Every byte is that of some version. A version that ends before the byte, or in which the inode
-/// is gone, stands for zero: the host clears the tail before it truncates.
+/// Every byte is that of some version, in the block where it lies in the first one. A version that
+/// ends before the byte, in which the block or the inode is gone, stands for zero: the host clears
+/// the tail before it truncates, and what it cuts out.
 fn check_data(versions: &[Model], id: Id, bytes: &[u8]) -> Result<(), String> {
     let contents = versions.iter().map(|model| match model.body(id) {
         Some(Body::File(content)) => Some(content),
         _ => None,
     });
-    let contents: Vec<_> = contents.flatten().collect();
-    if contents.iter().any(|content| content.as_slice() == bytes) {
+    let contents: Vec<_> = contents.flatten().map(AsRef::as_ref).collect();
+    let Some(first) = contents.first() else {
+        return Ok(());
+    };
+    // Usually nothing has moved, and the bytes are those of one version.
+    if contents.iter().any(|content| content.bytes() == bytes) {
         return Ok(());
     }
     for (at, byte) in bytes.iter().enumerate() {
-        let of = |content: &&std::sync::Arc<Vec<u8>>| content.get(at).copied().unwrap_or(0);
+        let of = |content: &&Content| content.byte_of(first, at);
         if !contents.iter().map(of).any(|allowed| allowed == *byte) {
             let allowed: Vec<_> = contents.iter().map(of).collect();
             return Err(format!("byte {at} is {byte:#x}, none of {allowed:x?}"));

@@ -83,7 +83,9 @@ impl FileKind {
 bitflags! {
     /// Flags of an inode, as `chattr(1)` sets them (numbers: `FS_*_FL` in `<linux/fs.h>`).
     ///
-    /// The file system stores them. What they mean is enforced by the host.
+    /// The file system stores them. What they mean is enforced by the host. A new inode takes over
+    /// those of its directory, but for `IMMUTABLE` and `APPEND`, and those that have no meaning for
+    /// its kind.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct InodeFlags: u32 {
         /// Writes are synchronous.

@@ -4,7 +4,7 @@
 mod sim;
 
 use bento_sim::{Nodes, Op, Setting, Workload, explore};
-use sim::{SimXv6, operations, random, setting, setup};
+use sim::{SimXv6, more_operations, operations, random, setting, setup};
 
 fn all_faults(workload: &Workload, setting: &Setting, replay: &str) -> u64 {
     explore::faults::<SimXv6>(workload, setting)
@@ -14,7 +14,7 @@ fn all_faults(workload: &Workload, setting: &Setting, replay: &str) -> u64 {
 #[test]
 fn a_fault_in_any_operation_leaves_a_clean_disk() {
     let mut struck = 0;
-    for op in operations() {
+    for op in operations().into_iter().chain(more_operations()) {
         let workload = Workload {
             setup: setup(),
             ops: vec![op, Op::Sync, Op::write("d/g", 0, 8000, 9), Op::Sync],

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! xv6 as a target of the simulator, and the operations that the workloads are made of.
 
-use bento::RenameFlags;
 use bento::mapped::DataDevice;
+use bento::{FallocateMode, InodeFlags, RenameFlags, XattrFlags};
+use bento_sim::op::LAST_OPENED;
 use bento_sim::{Caching, Limits, MemDisk, Nodes, Op, Rng, Setting, Target, Workload};
 use xv6::{FormatOptions, Xv6, check};
 
@@ -96,6 +97,48 @@ pub(crate) fn operations() -> Vec<Op> {
     ]
 }
 
+/// What goes beyond names and data.
+pub(crate) fn more_operations() -> Vec<Op> {
+    let range = |path: &str, mode, offset, len| fallocate(path, mode, offset, len, false);
+    let xattr = |path: &str, name: &str, len| {
+        Op::SetXattr(path.into(), name.into(), value(len, 7), XattrFlags::empty())
+    };
+    let whiteout = RenameFlags::WHITEOUT;
+    vec![
+        range("f", FallocateMode::Allocate, 5000, 30_000),
+        range("f", FallocateMode::Punch, 1000, 8000),
+        range("f", FallocateMode::Zero, 3000, 20_000),
+        range("f", FallocateMode::Collapse, 4096, 4096),
+        range("f", FallocateMode::Insert, 4096, 8192),
+        fallocate("d/g", FallocateMode::Allocate, 0, 20_000, true),
+        xattr("f", "user.a", 10),
+        xattr("f", "user.large", 3000),
+        xattr("d", "trusted.b", 300),
+        Op::RemoveXattr("f".into(), "user.a".into()),
+        Op::CreateWith("d/x".into(), vec![("system.acl".into(), value(44, 3))]),
+        Op::SetFlags("f".into(), InodeFlags::NODUMP | InodeFlags::NOATIME),
+        Op::Tmpfile("d".into()),
+        Op::Link(LAST_OPENED.into(), "d/t".into()),
+        Op::write(LAST_OPENED, 0, 5000, 8),
+        Op::Rename("f".into(), "d/g".into(), whiteout),
+        Op::Rename("d".into(), "e".into(), whiteout),
+    ]
+}
+
+fn fallocate(path: &str, mode: FallocateMode, offset: u64, len: u64, keep_size: bool) -> Op {
+    Op::Fallocate {
+        path: path.into(),
+        mode,
+        offset,
+        len,
+        keep_size,
+    }
+}
+
+fn value(len: usize, fill: u8) -> Vec<u8> {
+    vec![fill; len]
+}
+
 /// `count` random operations on a few names; they often fail, which is a part of the test.
 pub(crate) fn random(seed: u64, count: usize) -> Workload {
     let mut rng = Rng::new(seed);
@@ -116,7 +159,8 @@ fn random_op(rng: &mut Rng) -> Op {
         RenameFlags::EXCHANGE,
         RenameFlags::NOREPLACE,
     ];
-    match rng.below(22) {
+    let whiteout = RenameFlags::WHITEOUT;
+    match rng.below(29) {
         0..3 => Op::Create(path),
         3 => Op::Mkdir(path),
         4 => Op::Symlink(
@@ -138,6 +182,36 @@ fn random_op(rng: &mut Rng) -> Op {
         18 => Op::Open(path),
         19 => Op::Close,
         20 => Op::Fsync(path),
+        21 | 22 => random_fallocate(rng, path),
+        23 => Op::SetXattr(
+            path,
+            (*rng.pick(&XATTRS)).into(),
+            value(usize::try_from(rng.below(1500)).expect("small"), 5),
+            *rng.pick(&[XattrFlags::empty(), XattrFlags::CREATE, XattrFlags::REPLACE]),
+        ),
+        24 => Op::RemoveXattr(path, (*rng.pick(&XATTRS)).into()),
+        25 => Op::Tmpfile(path),
+        26 => Op::Link(LAST_OPENED.into(), path),
+        27 => Op::Rename(path, other, whiteout),
+        28 => Op::SetFlags(path, *rng.pick(&[InodeFlags::NODUMP, InodeFlags::empty()])),
         _ => Op::Sync,
     }
+}
+
+const XATTRS: [&str; 3] = ["user.a", "user.b", "trusted.c"];
+
+fn random_fallocate(rng: &mut Rng, path: String) -> Op {
+    let mode = *rng.pick(&[
+        FallocateMode::Allocate,
+        FallocateMode::Punch,
+        FallocateMode::Zero,
+        FallocateMode::Collapse,
+        FallocateMode::Insert,
+    ]);
+    let whole = matches!(mode, FallocateMode::Collapse | FallocateMode::Insert);
+    let (offset, len) = match whole {
+        true => (rng.below(4) * 4096, 4096 * (1 + rng.below(2))),
+        false => (rng.below(20_000), 1 + rng.below(12_000)),
+    };
+    fallocate(&path, mode, offset, len, rng.below(2) == 0)
 }
