@@ -26,6 +26,7 @@
 //! | `dir`, `symlink` | directories and symbolic links |
 //! | `orphan` | what a crash leaves to do |
 //! | `file` | map, allocate, commit, truncate |
+//! | `trim` | telling the device what is free |
 //! | `fallocate` | explicit work on the space of a file |
 //! | `xattr` | extended attributes |
 //! | `namei`, `rename` | create, link, unlink, rename |
@@ -38,7 +39,8 @@
 //! 1. The journal's handle: one changing operation at a time (`txn::Txn` holds it).
 //! 2. Nodes. Only the holder of 1 locks them exclusively, in `Change::finish`, and only then more
 //!    than one; everybody else holds at most one, shared, and waits for 3 and 4 alone.
-//! 3. The counts of free space (`Volume::space`): never held while waiting for anything.
+//! 3. The counts of free space (`Volume::space`) and what waits for a discard
+//!    (`Volume::discards`): never held while waiting for anything.
 //! 4. Cached blocks, one at a time.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -68,6 +70,7 @@ mod rename;
 mod space;
 pub mod superblock;
 mod symlink;
+mod trim;
 mod txn;
 mod upgrade;
 mod vfs;

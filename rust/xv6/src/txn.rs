@@ -12,7 +12,7 @@ use crate::space::CountChange;
 use crate::superblock::Geometry;
 use crate::volume::{ReadBlock, Volume};
 use alloc::vec::Vec;
-use bento::{BlockDevice, BlockNo, Result};
+use bento::{BlockDevice, BlockNo, Errno, Result};
 use core::ops::Range;
 use journal::Tx;
 
@@ -23,6 +23,8 @@ pub(crate) struct Txn<'f, D: BlockDevice> {
     tx: Tx<'f, Checked<D>>,
     /// What the counts of free space will change by.
     pub(crate) counts: Vec<CountChange>,
+    /// What is to be discarded later; empty where nobody wants that.
+    freed: Vec<Range<u64>>,
 }
 
 impl<D: BlockDevice> ReadBlock for Txn<'_, D> {
@@ -45,6 +47,7 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
             volume,
             tx,
             counts: Vec::new(),
+            freed: Vec::new(),
         }
     }
 
@@ -69,6 +72,10 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
 
     /// Blocks whose bits were cleared: not to be used before the transaction is durable.
     pub(crate) fn free_later(&mut self, range: Range<u64>) -> Result {
+        if self.volume.discards.wanted() {
+            self.freed.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+            self.freed.push(range.clone());
+        }
         self.tx.free_later(range)
     }
 
@@ -91,7 +98,7 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
         })?;
         self.tx.commit()?;
         self.volume.space.lock()?.apply(&self.counts);
-        Ok(())
+        self.volume.discards.note(&self.freed)
     }
 }
 

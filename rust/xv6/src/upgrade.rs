@@ -8,6 +8,7 @@
 use crate::Xv6;
 use crate::orphan;
 use crate::space::{Counts, Space};
+use crate::trim::Discards;
 use crate::vfs::check_options;
 use crate::volume::Volume;
 use alloc::boxed::Box;
@@ -57,7 +58,8 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
             log::error!("a state of schema {schema} cannot be imported");
             return Err(Errno::EINVAL);
         }
-        let volume = resume(dev, options.read_only, state)?;
+        let mut volume = resume(dev, options.read_only, state)?;
+        volume.discards = Discards::new(options.discard && !volume.read_only);
         volume.check_root()?;
         if state.find(TAG_READ_ONLY).is_some() {
             *volume.orphans_left.lock()? = orphan::list(&volume)?;

@@ -6,6 +6,7 @@ use crate::inode::{self, Ino, Node};
 use crate::namei::{New, alive_directory};
 use crate::orphan;
 use crate::symlink;
+use crate::trim::Discards;
 use crate::volume::Volume;
 use crate::xattr::Expect;
 use crate::{NAME, Xv6};
@@ -13,7 +14,7 @@ use bento::{Attr, BlockDevice, DirBuf, Entry, Errno, Extent, Fallocate, FileKind
 use bento::{
     InodeNo, MountOptions, NewInode, OpSet, RenameFlags, Request, Result, SetAttr, StatFs,
 };
-use bento::{Xattr, XattrFlags};
+use bento::{TrimRange, Trimmed, Xattr, XattrFlags};
 
 /// What a host needs to know of a node.
 fn entry(node: Node) -> Result<Entry<Node>> {
@@ -53,12 +54,14 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         .union(OpSet::FALLOCATE)
         .union(OpSet::TMPFILE)
         .union(OpSet::FLAGS)
-        .union(OpSet::EXPORT);
+        .union(OpSet::EXPORT)
+        .union(OpSet::TRIM);
     const MAX_FILE_SIZE: u64 = inode::MAX_FILE_SIZE;
 
     fn mount(dev: D, options: &MountOptions<'_>) -> Result<Self> {
         check_options(options)?;
-        let volume = Volume::open(dev, options.read_only)?;
+        let mut volume = Volume::open(dev, options.read_only)?;
+        volume.discards = Discards::new(options.discard && !volume.read_only);
         if !volume.read_only {
             orphan::recover(&volume, options.repair)?;
         }
@@ -242,6 +245,10 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         self.volume.listxattr(node, out)
     }
 
+    fn trim(&self, _: &Request, range: &TrimRange) -> Result<Trimmed> {
+        self.volume.trim(range)
+    }
+
     fn parent(&self, dir: &Node) -> Result<InodeNo> {
         self.volume.parent(dir)
     }
@@ -255,7 +262,8 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
             return Ok(());
         }
         orphan::finish_left(&self.volume)?;
-        self.volume.journal.commit()
+        self.volume.journal.commit()?;
+        self.volume.discard_freed()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::inode::{self, Ino, Inode};
 use crate::layout;
 use crate::space::Space;
 use crate::superblock::{Geometry, Super};
+use crate::trim::Discards;
 use crate::txn::Txn;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -38,6 +39,8 @@ pub(crate) struct Volume<D: BlockDevice> {
     pub(crate) read_only: bool,
     /// What the next `sync` is to finish; see [`crate::orphan::list`].
     pub(crate) orphans_left: Mutex<Vec<Ino>>,
+    /// What the next `sync` is to discard.
+    pub(crate) discards: Discards,
 }
 
 impl<D: BlockDevice> ReadBlock for Volume<D> {
@@ -94,6 +97,7 @@ impl<D: BlockDevice> Volume<D> {
             space: Mutex::new(space),
             read_only,
             orphans_left: Mutex::new(Vec::new()),
+            discards: Discards::new(false),
         }))
     }
 
