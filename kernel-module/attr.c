@@ -84,6 +84,9 @@ void bento_attr_apply(struct inode *inode, const struct bento_attr *attr, enum b
 		set_nlink(inode, attr->nlink);
 	bento_set_ctime(inode, bento_timespec(attr->ctime));
 	bento_apply_blocks(inode, attr);
+	/* A build that knows no extended attributes says nothing about those on disk. */
+	WRITE_ONCE(bi->no_xattrs, !attr->xattrs &&
+		   BENTO_M(inode->i_sb)->inst->ops->ops & BENTO_OPS_XATTR);
 	if (what == BENTO_APPLY_LINKS)
 		return;
 	bento_set_mtime(inode, bento_timespec(attr->mtime));
@@ -98,6 +101,10 @@ void bento_attr_apply(struct inode *inode, const struct bento_attr *attr, enum b
 	i_gid_write(inode, attr->gid);
 	bi->btime = bento_timespec(attr->btime);
 	bi->disk_size = attr->size;
+	bento_flags_apply(inode, attr->flags);
+	/* Spares writes the question for security.capability. */
+	if (bi->no_xattrs)
+		inode_has_no_xattr(inode);
 }
 
 void bento_attr_refresh(struct bento_call *call, struct inode *inode, u64 node,
@@ -116,6 +123,7 @@ void bento_attr_refresh(struct bento_call *call, struct inode *inode, u64 node,
 
 int bento_leaf_setattr(struct inode *inode, const struct bento_setattr *set, u32 flags)
 {
+	u64 needs = BENTO_OPS_SETATTR | (set->mask & BENTO_SET_FLAGS ? BENTO_OPS_FLAGS : 0);
 	struct bento_inode *bi = BENTO_I(inode);
 	struct bento_call call;
 	u64 node;
@@ -126,7 +134,7 @@ int bento_leaf_setattr(struct inode *inode, const struct bento_setattr *set, u32
 		if (err)
 			return err;
 		err = -EPERM;
-		if (bento_has(&call, BENTO_OPS_SETATTR))
+		if (bento_has(&call, needs))
 			err = bento_ops(&call)->setattr(&call.cx, call.fs, node, set);
 		if (set->mask & BENTO_SET_SIZE) {
 			WRITE_ONCE(bi->map_seq, bi->map_seq + 1);
@@ -203,7 +211,7 @@ int bento_setattr(bento_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 	if (err)
 		return err;
 	setattr_copy(idmap, inode, attr);
-	return 0;
+	return attr->ia_valid & ATTR_MODE ? bento_acl_chmod(idmap, dentry, inode->i_mode) : 0;
 }
 
 int bento_getattr(bento_idmap *idmap, const struct path *path, struct kstat *stat,
@@ -217,6 +225,9 @@ int bento_getattr(bento_idmap *idmap, const struct path *path, struct kstat *sta
 		return err;
 	bento_fillattr(idmap, request_mask, inode, stat);
 	generic_fill_statx_attr(inode, stat);
+	stat->attributes_mask |= STATX_ATTR_NODUMP;
+	if (READ_ONCE(BENTO_I(inode)->flags) & BENTO_FLAG_NODUMP)
+		stat->attributes |= STATX_ATTR_NODUMP;
 	stat->btime = BENTO_I(inode)->btime;
 	stat->result_mask |= STATX_BTIME;
 	if (request_mask & STATX_DIOALIGN && S_ISREG(inode->i_mode) &&

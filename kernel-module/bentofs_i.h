@@ -151,6 +151,8 @@ struct bento_options {
 	bool nobarrier;
 	u32 errors;			/* enum bento_errors */
 	u32 commit_s;			/* seconds between two commits */
+	bool norecovery;		/* these two are told to the file system at mount */
+	bool discard;
 };
 
 struct bento_mount {
@@ -220,6 +222,8 @@ struct bento_inode {
 
 	/* Attributes (inode.c). */
 	struct timespec64 btime;
+	u32 flags;			/* BENTO_FLAG_*, more than i_flags holds */
+	bool no_xattrs;			/* certainly none; under i_rwsem */
 	char *link;			/* target of a symbolic link, for i_link; NULL: not read yet */
 
 	/* Extents (map.c). */
@@ -328,6 +332,17 @@ static inline bool bento_failed(const struct bento_mount *bm)
 	return failed;
 }
 
+/* As bento_has() outside a leaf call, for early exits; the answer may be old. */
+static inline bool bento_offers(const struct bento_mount *bm, u64 ops)
+{
+	bool offers;
+
+	rcu_read_lock();
+	offers = (READ_ONCE(bm->inst)->ops->ops & ops) == ops;
+	rcu_read_unlock();
+	return offers;
+}
+
 /* Gate without the instance, for upgrade.c and super.c. */
 int bento_gate_init(struct bento_mount *bm);
 void bento_gate_exit(struct bento_mount *bm);
@@ -367,6 +382,12 @@ void bento_options_init(struct bento_options *opt);
 int bento_options_parse(struct fs_context *fc, struct fs_parameter *param,
 			struct bento_options *opt);
 void bento_options_remount(struct bento_options *opt, const struct bento_options *new);
+int bento_options_check(struct fs_context *fc, const struct bento_options *opt, bool rdonly);
+int bento_options_check_remount(struct fs_context *fc, const struct bento_options *opt,
+				const struct bento_options *new, bool rdonly);
+/* BENTO_MOUNT_* of an instance that begins to serve. */
+u32 bento_mount_flags(const struct bento_mount *bm, bool rdonly);
+void bento_offer_acls(struct super_block *sb, const struct bento_inst *inst);
 int bento_show_options(struct seq_file *m, struct dentry *root);
 int bento_fill_super(struct super_block *sb, struct fs_context *fc);
 /* sync() of the file system; waits at the gate. */
@@ -517,6 +538,33 @@ static inline struct bento_time bento_time(struct timespec64 ts)
 	return (struct bento_time) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
 }
 
+/* --------------------------------------------- xattr.c, acl.c and flags.c */
+
+extern bento_xattr_handlers bento_xattrs[];
+int bento_getxattr(struct inode *inode, const char *name, void *buf, size_t len);
+int bento_setxattr(struct inode *inode, const char *name, const void *value, size_t len,
+		   int flags, const umode_t *mode);
+ssize_t bento_listxattr(struct dentry *dentry, char *buf, size_t len);
+
+struct posix_acl *bento_get_acl(struct inode *inode, int type, bool rcu);
+int bento_set_acl(bento_idmap *idmap, BENTO_SET_ACL_TARGET, struct posix_acl *acl, int type);
+
+/* What a new inode starts with. */
+struct bento_birth {
+	struct posix_acl *acl;
+	struct posix_acl *default_acl;
+	struct bento_xattr xattrs[BENTO_MAKE_XATTRS_MAX];	/* names and values: kmalloc */
+	u32 count;
+};
+
+int bento_birth_begin(struct bento_birth *birth, struct inode *dir, struct inode *inode,
+		      const struct qstr *name);
+void bento_birth_end(struct bento_birth *birth, struct inode *inode);
+
+void bento_flags_apply(struct inode *inode, u32 flags);
+int bento_fileattr_get(struct dentry *dentry, bento_fileattr *fa);
+int bento_fileattr_set(bento_idmap *idmap, struct dentry *dentry, bento_fileattr *fa);
+
 /* ------------------------------------------------------------------- map.c */
 
 #define BENTO_MAP_ALLOCATE	(1U << 0)	/* fill a hole with unwritten space */
@@ -524,8 +572,10 @@ static inline struct bento_time bento_time(struct timespec64 ts)
 #define BENTO_MAP_NOKILL	(1U << 2)	/* as BENTO_ENTER_NOKILL */
 int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct bento_map *map);
 int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten);
+/* Reads i_blocks back; inside a leaf call. */
+void bento_refresh_blocks(struct bento_call *call, struct inode *inode, u64 node);
 
-/* ------------------------------------------------------ aops.c, truncate.c */
+/* ------------------------------------------ aops.c, truncate.c, fallocate.c */
 
 extern const struct iomap_ops bento_iomap_ops;
 extern BENTO_IOMAP_WRITE_OPS(bento_iomap_write_ops);
@@ -535,8 +585,22 @@ void bento_ioend_work(struct work_struct *work);
 void bento_redirty_cached(struct inode *inode);
 int bento_zero_eof(struct inode *inode, loff_t from, loff_t to, bool *zeroed);
 int bento_truncate(struct inode *inode, loff_t size, const struct bento_setattr *set);
+int bento_truncate_mapped(struct inode *inode, loff_t size, const struct bento_setattr *set);
+long bento_fallocate(struct file *file, int mode, loff_t off, loff_t len);
 
-/* ---------------------------- namei.c dir.c file.c fallback.c export.c */
+/* -------------------- create.c namei.c dir.c file.c fallback.c export.c */
+
+int bento_create(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		 umode_t mode BENTO_CREATE_EXCL);
+int bento_mknod(bento_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode,
+		dev_t rdev);
+BENTO_MKDIR_RET bento_mkdir(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
+			    umode_t mode);
+int bento_symlink(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		  const char *target);
+int bento_tmpfile(bento_idmap *idmap, struct inode *dir, struct file *file, umode_t mode);
+/* The entries of @dir changed: makes that durable at once where it asks for it. */
+void bento_dir_changed(struct inode *dir);
 
 extern const struct inode_operations bento_dir_iops;
 extern const struct inode_operations bento_file_iops;

@@ -16,12 +16,17 @@
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/fs_struct.h>
+#include <linux/fileattr.h>
 #include <linux/iomap.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/version.h>
 #include <linux/writeback.h>
+#include <linux/xattr.h>
 
 #define BENTO_KERNEL_GE(a, b)	(LINUX_VERSION_CODE >= KERNEL_VERSION(a, b, 0))
 
@@ -69,6 +74,56 @@ typedef struct user_namespace bento_idmap;
 #define BENTO_CREATE_EXCL
 #else
 #define BENTO_CREATE_EXCL		, bool excl
+#endif
+
+/* Extended attributes and ACLs. */
+#if BENTO_KERNEL_GE(6, 6)
+typedef const struct xattr_handler *const bento_xattr_handlers;
+#else
+typedef const struct xattr_handler *bento_xattr_handlers;
+#endif
+#if BENTO_KERNEL_GE(6, 2)
+#define BENTO_GET_ACL			get_inode_acl
+#define BENTO_SET_ACL_TARGET		struct dentry *target
+#define BENTO_SET_ACL_INODE		d_inode(target)
+#define bento_acl_chmod(idmap, dentry, mode) posix_acl_chmod(idmap, dentry, mode)
+/* The VFS serves them by itself. */
+#define BENTO_ACL_XATTR_HANDLERS
+#else
+#define BENTO_GET_ACL			get_acl
+#define BENTO_SET_ACL_TARGET		struct inode *target
+#define BENTO_SET_ACL_INODE		target
+#define bento_acl_chmod(idmap, dentry, mode) posix_acl_chmod(idmap, d_inode(dentry), mode)
+#define BENTO_ACL_XATTR_HANDLERS	&posix_acl_access_xattr_handler, \
+					&posix_acl_default_xattr_handler,
+#endif
+
+/* The bytes of an ACL as they are stored, in memory that the caller frees; ERR_PTR. */
+static inline void *bento_acl_encode(const struct posix_acl *acl, size_t *len)
+{
+#if BENTO_KERNEL_GE(6, 18)
+	return posix_acl_to_xattr(&init_user_ns, acl, len, GFP_KERNEL) ?: ERR_PTR(-ENOMEM);
+#else
+	void *value;
+	int ret;
+
+	*len = posix_acl_xattr_size(acl->a_count);
+	value = kmalloc(*len, GFP_KERNEL);
+	if (!value)
+		return ERR_PTR(-ENOMEM);
+	ret = posix_acl_to_xattr(&init_user_ns, acl, value, *len);
+	if (ret >= 0)
+		return value;
+	kfree(value);
+	return ERR_PTR(ret);
+#endif
+}
+
+/* Inode flags. */
+#if BENTO_KERNEL_GE(6, 17)
+typedef struct file_kattr bento_fileattr;
+#else
+typedef struct fileattr bento_fileattr;
 #endif
 
 /* Times of an inode. */

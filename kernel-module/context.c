@@ -108,7 +108,8 @@ static int bento_reconfigure(struct fs_context *fc)
 	bool rdonly = flags & SB_RDONLY;
 	int err;
 
-	err = bento_check_remount_options(fc, bm);
+	err = bento_check_remount_options(fc, bm) ?:
+	      bento_options_check_remount(fc, &bm->opt, &ctx->opt, rdonly);
 	if (err)
 		return err;
 	sync_filesystem(sb);

@@ -74,6 +74,24 @@ static struct dentry *bento_fh_to_parent(struct super_block *sb, struct fid *fid
 	return bento_fh_get(sb, fid->raw + BENTO_FH_WORDS);
 }
 
+/* To connect a directory that was found by its handle. */
+static struct dentry *bento_get_parent(struct dentry *child)
+{
+	struct inode *dir = d_inode(child);
+	struct bento_call call;
+	u64 node, ino = 0;
+	int err;
+
+	err = bento_enter_inode(&call, BENTO_OP_PARENT, 0, dir, &node);
+	if (err)
+		return ERR_PTR(err);
+	err = -ESTALE;
+	if (bento_has(&call, BENTO_OPS_EXPORT))
+		err = bento_ops(&call)->parent(&call.cx, call.fs, node, &ino);
+	err = bento_leave(&call, err);
+	return err ? ERR_PTR(err) : d_obtain_alias(bento_iget(dir->i_sb, ino));
+}
+
 /* What an NFS server has answered must survive a crash. */
 static int bento_commit_metadata(struct inode *inode)
 {
@@ -86,5 +104,6 @@ const struct export_operations bento_export_ops = {
 	.encode_fh = bento_encode_fh,
 	.fh_to_dentry = bento_fh_to_dentry,
 	.fh_to_parent = bento_fh_to_parent,
+	.get_parent = bento_get_parent,
 	.commit_metadata = bento_commit_metadata,
 };

@@ -282,6 +282,7 @@ const struct file_operations bento_mapped_fops = {
 	.mmap = bento_mmap,
 #endif
 	.fsync = bento_fsync,
+	.fallocate = bento_fallocate,
 	.unlocked_ioctl = bento_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.splice_read = bento_file_splice_read,

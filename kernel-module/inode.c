@@ -54,6 +54,8 @@ struct inode *bento_alloc_inode(struct super_block *sb)
 	bi->node_inst = NULL;
 	bi->btime = (struct timespec64) { };
 	bi->link = NULL;
+	bi->flags = 0;
+	bi->no_xattrs = false;
 	bi->map_seq = 0;
 	bi->last = (struct bento_map) { };
 	bi->disk_size = 0;
@@ -228,6 +230,11 @@ void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int 
 	}
 	set_nlink(inode, attr->nlink);
 	inode->i_mode = attr->mode;
+	bento_flags_apply(inode, attr->flags);
+	/* Whatever is cached of its attributes may be gone. */
+	WRITE_ONCE(bi->no_xattrs, false);
+	inode->i_flags &= ~S_NOSEC;
+	forget_all_cached_acls(inode);
 	i_uid_write(inode, attr->uid);
 	i_gid_write(inode, attr->gid);
 	spin_lock(&inode->i_lock);

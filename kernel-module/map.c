@@ -69,7 +69,7 @@ static bool bento_map_recall(struct bento_inode *bi, u64 pos, struct bento_map *
 }
 
 /* Blocks come and go with allocate(); asking is exact where counting would guess. */
-static void bento_refresh_blocks(struct bento_call *call, struct inode *inode, u64 node)
+void bento_refresh_blocks(struct bento_call *call, struct inode *inode, u64 node)
 {
 	struct bento_attr attr = { };
 

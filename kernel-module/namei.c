@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names: lookup, creation, removal, rename, symbolic links.
+ * Names: lookup, links, removal, rename, symbolic links.
  *
  * After each operation the attributes of all inodes that it touched are read back in the
  * same leaf call, so that nobody sees a link count that is not true any more.
@@ -11,6 +11,14 @@
 #include <linux/slab.h>
 
 #include "bentofs_i.h"
+
+/* The change has been made, and the VFS must see that: a failure to make it durable at once is
+ * told by the file system and by the next fsync. */
+void bento_dir_changed(struct inode *dir)
+{
+	if (IS_DIRSYNC(dir))
+		bento_leaf_fsync(dir, false);
+}
 
 static struct dentry *bento_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
@@ -42,165 +50,12 @@ static struct dentry *bento_lookup(struct inode *dir, struct dentry *dentry, uns
 	return d_splice_alias(inode, dentry);
 }
 
-/* ------------------------------------------------------------ new inodes */
-
-static u64 bento_make_needs(u32 op)
-{
-	switch (op) {
-	case BENTO_OP_MKDIR:
-		return BENTO_OPS_MKDIR;
-	case BENTO_OP_SYMLINK:
-		return BENTO_OPS_SYMLINK;
-	default:
-		return BENTO_OPS_CREATE;
-	}
-}
-
-static int bento_make_call(struct bento_call *call, u64 dir, const struct bento_make_in *in,
-			   struct bento_entry *out)
-{
-	const struct bento_fs_ops *ops = bento_ops(call);
-
-	switch (call->cx.op) {
-	case BENTO_OP_CREATE:
-		return ops->create(&call->cx, call->fs, dir, in, out);
-	case BENTO_OP_MKDIR:
-		return ops->mkdir(&call->cx, call->fs, dir, in, out);
-	case BENTO_OP_SYMLINK:
-		return ops->symlink(&call->cx, call->fs, dir, in, out);
-	default:
-		return ops->mknod(&call->cx, call->fs, dir, in, out);
-	}
-}
-
-/* What the file system made must be what was asked for. */
-static int bento_make_check(struct bento_call *call, const struct bento_make_in *in,
-			    const struct bento_attr *attr)
-{
-	int err = bento_attr_check(call->bm, attr, attr->ino);
-
-	if (err)
-		return err;
-	if ((attr->mode & S_IFMT) == (in->mode & S_IFMT) && attr->nlink)
-		return 0;
-	bento_err(call->bm, "%s made inode %llu with mode %o and %u links instead of mode %o",
-		  bento_op_name(call->cx.op), attr->ino, attr->mode, attr->nlink, in->mode);
-	return -EIO;
-}
-
-static int bento_make_leaf(struct inode *dir, struct inode *inode, u32 op,
-			   const struct bento_make_in *in)
-{
-	struct bento_entry entry = { };
-	struct bento_call call;
-	u64 node;
-	int err;
-
-	err = bento_enter_inode(&call, op, 0, dir, &node);
-	if (err)
-		return err;
-	if (!bento_has(&call, bento_make_needs(op)))
-		return bento_leave(&call, -EPERM);
-	call.cx.uid = i_uid_read(inode);
-	call.cx.gid = i_gid_read(inode);
-	err = bento_make_call(&call, node, in, &entry);
-	if (err)
-		return bento_leave(&call, err);
-	bento_attr_refresh(&call, dir, node, BENTO_APPLY_DIR);
-	err = bento_make_check(&call, in, &entry.attr);
-	if (err) {
-		bento_node_discard(&call, entry.node);
-		return bento_leave(&call, err);
-	}
-	inode->i_ino = entry.attr.ino;
-	bento_attr_apply(inode, &entry.attr, BENTO_APPLY_ALL);
-	bento_node_attach(&call, inode, entry.node);
-	return bento_leave(&call, 0);
-}
-
-/* The change has been made, and the VFS must see that: a failure to make it durable at once is
- * told by the file system and by the next fsync. */
-static void bento_dir_changed(struct inode *dir)
-{
-	if (IS_DIRSYNC(dir))
-		bento_leaf_fsync(dir, false);
-}
-
-/* The VFS inode exists before the call, so that nothing can fail after it. */
-static int bento_make(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		      umode_t mode, dev_t rdev, const char *target, u32 op)
-{
-	struct bento_make_in in = {
-		.name = dentry->d_name.name,
-		.name_len = dentry->d_name.len,
-		.target = (const u8 *)target,
-		.target_len = target ? strlen(target) : 0,
-		.rdev = new_encode_dev(rdev),
-	};
-	struct inode *inode = new_inode(dir->i_sb);
-	int err;
-
-	if (!inode)
-		return -ENOMEM;
-	inode_init_owner(idmap, inode, dir, mode);
-	in.mode = inode->i_mode;
-	if (target) {
-		err = -ENOMEM;
-		BENTO_I(inode)->link = kstrdup(target, GFP_KERNEL);
-		if (!BENTO_I(inode)->link)
-			goto drop;
-	}
-	err = bento_make_leaf(dir, inode, op, &in);
-	if (err)
-		goto drop;
-	bento_inode_set_ops(inode);
-	if (insert_inode_locked(inode)) {
-		bento_err(BENTO_M(dir->i_sb), "%s gave inode %llu, which is in use already",
-			  bento_op_name(op), (u64)inode->i_ino);
-		err = -EIO;
-		goto drop;
-	}
-	d_instantiate_new(dentry, inode);
-	bento_dir_changed(dir);
-	return 0;
-drop:
-	iput(inode);
-	return err;
-}
-
-static int bento_create(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
-			umode_t mode BENTO_CREATE_EXCL)
-{
-	return bento_make(idmap, dir, dentry, mode | S_IFREG, 0, NULL, BENTO_OP_CREATE);
-}
-
-static int bento_mknod(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		       umode_t mode, dev_t rdev)
-{
-	return bento_make(idmap, dir, dentry, mode, rdev, NULL, BENTO_OP_MKNOD);
-}
-
-static BENTO_MKDIR_RET bento_mkdir(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
-				   umode_t mode)
-{
-	int err = bento_make(idmap, dir, dentry, mode | S_IFDIR, 0, NULL, BENTO_OP_MKDIR);
-
-	return bento_mkdir_ret(err);
-}
-
-static int bento_symlink(bento_idmap *idmap, struct inode *dir, struct dentry *dentry,
-			 const char *target)
-{
-	if (strlen(target) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	return bento_make(idmap, dir, dentry, S_IFLNK | 0777, 0, target, BENTO_OP_SYMLINK);
-}
-
 /* ------------------------------------------------------------ links */
 
 static int bento_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = d_inode(old);
+	bool nameless = !inode->i_nlink;
 	struct bento_call call;
 	u64 dir_node, node;
 	int err;
@@ -221,6 +76,9 @@ static int bento_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	err = bento_leave(&call, err);
 	if (err)
 		return err;
+	/* Times that changed while it had no name were not written. */
+	if (nameless)
+		mark_inode_dirty_sync(inode);
 	ihold(inode);
 	d_instantiate(dentry, inode);
 	bento_dir_changed(dir);
@@ -318,12 +176,14 @@ static int bento_rename(bento_idmap *idmap, struct inode *old_dir, struct dentry
 	struct bento_call call;
 	int err;
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
 	if (flags & RENAME_NOREPLACE)
 		in.flags |= BENTO_RENAME_NOREPLACE;
 	if (flags & RENAME_EXCHANGE)
 		in.flags |= BENTO_RENAME_EXCHANGE;
+	if (flags & RENAME_WHITEOUT)
+		in.flags |= BENTO_RENAME_WHITEOUT;
 	err = bento_enter(&call, BENTO_OP_RENAME, 0, BENTO_M(old_dir->i_sb));
 	if (err)
 		return err;
@@ -417,13 +277,24 @@ const struct inode_operations bento_dir_iops = {
 	.unlink = bento_unlink,
 	.rmdir = bento_rmdir,
 	.rename = bento_rename,
+	.tmpfile = bento_tmpfile,
 	.setattr = bento_setattr,
 	.getattr = bento_getattr,
+	.listxattr = bento_listxattr,
+	.BENTO_GET_ACL = bento_get_acl,
+	.set_acl = bento_set_acl,
+	.fileattr_get = bento_fileattr_get,
+	.fileattr_set = bento_fileattr_set,
 };
 
 const struct inode_operations bento_file_iops = {
 	.setattr = bento_setattr,
 	.getattr = bento_getattr,
+	.listxattr = bento_listxattr,
+	.BENTO_GET_ACL = bento_get_acl,
+	.set_acl = bento_set_acl,
+	.fileattr_get = bento_fileattr_get,
+	.fileattr_set = bento_fileattr_set,
 	.fiemap = bento_fiemap,
 };
 
@@ -431,9 +302,13 @@ const struct inode_operations bento_symlink_iops = {
 	.get_link = bento_get_link,
 	.setattr = bento_setattr,
 	.getattr = bento_getattr,
+	.listxattr = bento_listxattr,
 };
 
 const struct inode_operations bento_special_iops = {
 	.setattr = bento_setattr,
 	.getattr = bento_getattr,
+	.listxattr = bento_listxattr,
+	.BENTO_GET_ACL = bento_get_acl,
+	.set_acl = bento_set_acl,
 };

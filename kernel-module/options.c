@@ -14,7 +14,10 @@
 #define BENTO_COMMIT_DEFAULT	5
 #define BENTO_COMMIT_MAX	900
 
-enum { BENTO_OPT_PANIC, BENTO_OPT_ERRORS, BENTO_OPT_COMMIT, BENTO_OPT_BARRIER };
+enum {
+	BENTO_OPT_PANIC, BENTO_OPT_ERRORS, BENTO_OPT_COMMIT, BENTO_OPT_BARRIER,
+	BENTO_OPT_NORECOVERY, BENTO_OPT_DISCARD,
+};
 
 static const struct constant_table bento_panic_words[] = {
 	{ "fail", false },
@@ -34,6 +37,8 @@ static const struct fs_parameter_spec bento_parameters[] = {
 	fsparam_enum("errors", BENTO_OPT_ERRORS, bento_errors_words),
 	fsparam_u32("commit", BENTO_OPT_COMMIT),
 	fsparam_flag_no("barrier", BENTO_OPT_BARRIER),
+	fsparam_flag("norecovery", BENTO_OPT_NORECOVERY),
+	fsparam_flag_no("discard", BENTO_OPT_DISCARD),
 	{ }
 };
 
@@ -67,8 +72,49 @@ int bento_options_parse(struct fs_context *fc, struct fs_parameter *param,
 	case BENTO_OPT_BARRIER:
 		opt->nobarrier = result.negated;
 		break;
+	case BENTO_OPT_NORECOVERY:
+		opt->norecovery = true;
+		break;
+	case BENTO_OPT_DISCARD:
+		opt->discard = !result.negated;
+		break;
 	}
 	return 0;
+}
+
+/* For a new mount. */
+int bento_options_check(struct fs_context *fc, const struct bento_options *opt, bool rdonly)
+{
+	if (opt->norecovery && !rdonly)
+		return invalf(fc, "option norecovery: only for a read-only mount, add ro");
+	return 0;
+}
+
+/* For a remount: what the instance was told when it was mounted stays. */
+int bento_options_check_remount(struct fs_context *fc, const struct bento_options *opt,
+				const struct bento_options *new, bool rdonly)
+{
+	if (new->given & (1U << BENTO_OPT_NORECOVERY) && !opt->norecovery)
+		return invalf(fc, "option norecovery cannot be set by a remount");
+	if (new->given & (1U << BENTO_OPT_DISCARD) && opt->discard != new->discard)
+		return invalf(fc, "option discard cannot be changed by a remount");
+	if (opt->norecovery && !rdonly)
+		return invalf(fc, "mounted with norecovery: unmount, and mount it without");
+	return 0;
+}
+
+/* What the file system has to know when it is mounted. */
+u32 bento_mount_flags(const struct bento_mount *bm, bool rdonly)
+{
+	u32 flags = 0;
+
+	if (rdonly)
+		flags |= BENTO_MOUNT_RDONLY;
+	if (rdonly && bm->opt.norecovery)
+		flags |= BENTO_MOUNT_NORECOVERY;
+	if (bm->opt.discard)
+		flags |= BENTO_MOUNT_DISCARD;
+	return flags;
 }
 
 /* Readers take no lock: each option is a word of its own. */
@@ -99,6 +145,10 @@ int bento_show_options(struct seq_file *m, struct dentry *root)
 		seq_printf(m, ",commit=%u", opt->commit_s);
 	if (opt->nobarrier)
 		seq_puts(m, ",nobarrier");
+	if (opt->norecovery)
+		seq_puts(m, ",norecovery");
+	if (opt->discard)
+		seq_puts(m, ",discard");
 	if (*bm->options) {
 		seq_putc(m, ',');
 		seq_escape(m, bm->options, " \t\n\\");

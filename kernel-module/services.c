@@ -357,17 +357,19 @@ EXPORT_SYMBOL_GPL(bento_ks_flush);
 
 int bento_ks_discard(struct bento_dev *dev, __u64 block, __u64 count)
 {
+	const unsigned int shift = BENTO_BLOCK_BITS - SECTOR_SHIFT;
 	int err;
 
 	err = bento_dev_check(dev);
 	if (err)
 		return err;
-	if (bdev_read_only(dev->bdev))
+	if (dev->inst->rdonly || bdev_read_only(dev->bdev))
 		return -EROFS;
 	if (block > dev->blocks || count > dev->blocks - block)
 		return -EIO;
-	return blkdev_issue_discard(dev->bdev, block << (BENTO_BLOCK_BITS - SECTOR_SHIFT),
-				    count << (BENTO_BLOCK_BITS - SECTOR_SHIFT), GFP_NOFS);
+	if (!bdev_max_discard_sectors(dev->bdev))
+		return -EOPNOTSUPP;
+	return blkdev_issue_discard(dev->bdev, block << shift, count << shift, GFP_NOFS);
 }
 EXPORT_SYMBOL_GPL(bento_ks_discard);
 

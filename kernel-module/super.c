@@ -255,14 +255,22 @@ static int bento_mount_root(struct super_block *sb)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
+/* From now on the VFS leaves the umask of new files to us. An upgrade may bring ACLs, and does
+ * not take them away. */
+void bento_offer_acls(struct super_block *sb, const struct bento_inst *inst)
+{
+	if (inst->ops->ops & BENTO_OPS_XATTR)
+		sb->s_flags |= SB_POSIXACL;
+}
+
 int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 {
-	struct bento_mount_in in = { .flags = sb_rdonly(sb) ? BENTO_MOUNT_RDONLY : 0 };
+	struct bento_mount_in in = {};
 	struct bento_fc *ctx = fc->fs_private;
 	struct bento_mount *bm;
 	int err;
 
-	err = bento_setup_device(sb, fc);
+	err = bento_options_check(fc, &ctx->opt, sb_rdonly(sb)) ?: bento_setup_device(sb, fc);
 	if (err)
 		return err;
 	bm = bento_mount_alloc(sb, ctx);
@@ -272,11 +280,14 @@ int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_magic = BENTO_SUPER_MAGIC;
 	sb->s_op = &bento_super_ops;
 	sb->s_export_op = &bento_export_ops;
+	sb->s_xattr = bento_xattrs;
 	sb->s_time_gran = 1;
 	sb->s_flags |= SB_NOSEC;
 	bm->inst = bento_inst_alloc(bm, ctx->build);
 	if (!bm->inst)
 		return -ENOMEM;
+	bento_offer_acls(sb, bm->inst);
+	in.flags = bento_mount_flags(bm, sb_rdonly(sb));
 	err = bento_inst_start(bm->inst, BENTO_OP_MOUNT, &in);
 	if (err) {
 		errorf(fc, "%s: %s refused to mount (error %d), see the kernel log", bm->id,

@@ -44,8 +44,8 @@ static int bento_zero_tail(struct inode *inode, loff_t size, bool *zeroed)
 	return bento_truncate_page(inode, size, zeroed, &bento_iomap_ops, &bento_iomap_write_ops);
 }
 
-static int bento_truncate_mapped(struct inode *inode, loff_t size,
-				 const struct bento_setattr *set)
+/* With invalidate_lock held, and no direct I/O in flight; see bento_truncate(). */
+int bento_truncate_mapped(struct inode *inode, loff_t size, const struct bento_setattr *set)
 {
 	struct bento_inode *bi = BENTO_I(inode);
 	loff_t old = i_size_read(inode), from;

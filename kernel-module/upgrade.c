@@ -118,7 +118,7 @@ struct bento_upgrade {
 	struct bento_state state;
 	struct bento_stamps st;
 	struct bento_walk walk;
-	u32 flags;			/* BENTO_MOUNT_RDONLY */
+	u32 flags;			/* BENTO_MOUNT_* */
 	bool repair;
 	bool reopen;			/* the same build, now for writing */
 	const char *step;		/* for the message after an error */
@@ -216,6 +216,7 @@ static int bento_upgrade_pause(struct bento_mount *bm, struct bento_upgrade *up)
 	err = bento_upgrade_transfer(up);
 	if (!err) {
 		WRITE_ONCE(bm->inst, up->new);
+		bento_offer_acls(bm->sb, up->new);
 		bm->sb->s_maxbytes = up->new->max_file_size;
 	}
 	bento_gate_open(bm);
@@ -298,7 +299,7 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
  */
 int bento_reopen_for_writing(struct bento_mount *bm)
 {
-	struct bento_upgrade up = { .reopen = true };
+	struct bento_upgrade up = { .reopen = true, .flags = bento_mount_flags(bm, false) };
 	int err = 0;
 
 	INIT_LIST_HEAD(&up.walk.inodes);
@@ -314,7 +315,7 @@ int bento_reopen_for_writing(struct bento_mount *bm)
 
 int bento_upgrade(struct bento_mount *bm, struct bento_build *build)
 {
-	struct bento_upgrade up = { .flags = sb_rdonly(bm->sb) ? BENTO_MOUNT_RDONLY : 0 };
+	struct bento_upgrade up = { .flags = bento_mount_flags(bm, sb_rdonly(bm->sb)) };
 	int err;
 
 	INIT_LIST_HEAD(&up.walk.inodes);
