@@ -228,7 +228,7 @@ impl<D: BlockDevice> Checker<'_, D> {
 }
 
 /// Room for one more element, or `ENOMEM`.
-fn push<T>(list: &mut Vec<T>, value: T) -> Result {
+pub(crate) fn push<T>(list: &mut Vec<T>, value: T) -> Result {
     list.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
     list.push(value);
     Ok(())

@@ -6,7 +6,8 @@
 
 mod entry;
 
-pub(crate) use entry::{check_head, check_name, entries};
+pub(crate) use entry::{Dirent, check_head, check_name, encode, entries};
+pub(crate) use entry::{free as free_entry, size as entry_size};
 
 use crate::corrupt::CorruptKind;
 use crate::extent::{self, FileBlock, TREE_CREDITS};
@@ -195,7 +196,7 @@ pub(crate) fn insert<D: BlockDevice>(
     if let Some((at, kept)) = room.shrink {
         set_rec_len(txn, room.block, at, kept)?;
     }
-    let bytes = entry::encode(ino, kind, name, room.rec_len)?;
+    let bytes = encode(ino, kind, name, room.rec_len)?;
     txn.write(room.block, room.at, &bytes)
 }
 

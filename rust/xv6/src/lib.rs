@@ -34,6 +34,7 @@
 //! | `upgrade` | [`bento::Upgrade`]: handing a live mount to the next build |
 //! | [`mod@mkfs`] | making a file system |
 //! | [`check`] | finding what is wrong with one |
+//! | [`mod@mend`] | repairing it |
 //!
 //! # Locks, in order
 //! 1. The journal's handle: one changing operation at a time (`txn::Txn` holds it).
@@ -63,6 +64,7 @@ mod fallocate;
 mod file;
 pub mod inode;
 pub mod layout;
+pub mod mend;
 pub mod mkfs;
 mod namei;
 mod orphan;

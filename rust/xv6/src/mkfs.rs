@@ -128,7 +128,7 @@ fn block() -> Vec<u8> {
 }
 
 /// Writes a block, on the device and in its cache.
-fn put<D: BlockDevice>(dev: &D, target: BlockNo, data: &[u8]) -> Result {
+pub(crate) fn put<D: BlockDevice>(dev: &D, target: BlockNo, data: &[u8]) -> Result {
     dev.write(&[BlockWrite { target, data }], WriteOrder::Any)?;
     let buf = dev.zeroed(target)?;
     bento::BlockBuf::bytes_mut(&buf)?.copy_from_slice(data);

@@ -11,6 +11,7 @@ use xv6::check::check;
 use xv6::checksum::{Sums, of_super};
 use xv6::layout::{self, RawDirHead, RawDirent, RawExtent, RawHead, RawInode, RawNode, RawSuper};
 use xv6::layout::{RawXattr, RawXattrHead};
+use xv6::mend::mend;
 use xv6::superblock::{Geometry, Super};
 use xv6::{CorruptKind, Xv6};
 use zerocopy::{FromBytes, IntoBytes};
@@ -33,6 +34,11 @@ const DEVICE: u32 = 7;
 const SUBDIR: u32 = 8;
 const FREE: u32 = 9;
 
+/// What the file has that no test damages.
+fn kept() -> Vec<u8> {
+    pattern(30_000, 5)
+}
+
 impl Bench {
     fn new() -> Self {
         let host = fresh(1024);
@@ -51,6 +57,9 @@ impl Bench {
             .expect("mknod");
         host.mkdir("dir/subdir").expect("mkdir");
         host.create("gone").expect("create");
+        host.mkdir("keep").expect("mkdir");
+        host.create("keep/data").expect("create");
+        host.write("keep/data", 0, &kept()).expect("write");
         host.remove("gone").expect("remove");
         let disk = host.unmount();
         let sup = Super::read(&disk, false).expect("valid");
@@ -193,6 +202,26 @@ impl Bench {
         let report = check(&self.disk).expect("there is a superblock");
         assert!(report.has(kind), "{kind:?}: {:?}", report.findings);
         assert_eq!(self.disk.image(), before, "checking changes nothing");
+        self.mend();
+    }
+
+    /// A repair leaves nothing to repair, and keeps what was not damaged.
+    fn mend(&self) {
+        let mended = mend(&self.disk, |_| ()).expect("repaired");
+        assert!(!mended.before.is_clean());
+        assert!(mended.after.is_clean(), "{mended:?}");
+        let image = self.disk.image();
+        let again = mend(&self.disk, |_| ()).expect("clean");
+        assert!(again.before.is_clean());
+        assert!(self.disk.image() == image, "a second repair does nothing");
+        let host = Host::mount(self.disk.clone()).expect("a clean file system mounts");
+        let paths = ["keep/data", "lost+found/#10/data"];
+        let data = paths.iter().find_map(|path| host.read(path).ok());
+        assert!(data == Some(kept()), "a file that was not damaged is lost");
+        host.create("new").expect("it can be changed");
+        host.fs.sync(&host.req()).expect("sync");
+        let report = check(&host.unmount()).expect("a superblock");
+        assert!(report.is_clean(), "{:?}", report.findings);
     }
 
     /// The superblock is refused.

@@ -31,7 +31,8 @@ impl<'a> Dirent<'a> {
         if self.kind.is_some() { size(len) } else { 0 }
     }
 
-    fn parse(block: &'a [u8], at: u16) -> core::result::Result<Self, CorruptKind> {
+    /// Validates the entry at `at`.
+    pub(crate) fn parse(block: &'a [u8], at: u16) -> core::result::Result<Self, CorruptKind> {
         let raw: RawDirent = layout::get(block, at).ok_or(CorruptKind::DirEntryLength)?;
         let rec_len = raw.rec_len.get();
         let fits = rec_len >= DIRENT_HEAD
