@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `fsck.xv6`: checks a file system, and repairs what can be repaired without guessing: the log
-//! is replayed, and a lost superblock comes back from its copy in the last block.
+//! `fsck.xv6`: checks a file system and repairs it.
 
-use crate::{logger, signature, usage};
+use crate::progress::Progress;
+use crate::{backup, logger, signature, usage};
 use anyhow::{Context, Result, bail};
-use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, WriteOrder};
+use bento::Errno;
 use bento_fuse::{Access, FileDisk};
 use clap::Parser;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xv6::check::{Report, check, replay};
-use xv6::layout::{self, RawSuper, SUPER_BLOCK};
+use xv6::check::{Finding, Report, check, replay};
+use xv6::mend::mend;
 use xv6::superblock::Super;
 
 /// The exit codes of fsck(8).
@@ -21,10 +21,12 @@ const OPERATIONAL: u8 = 8;
 /// The exit code after wrong arguments.
 pub(crate) const USAGE_EXIT: u8 = 16;
 
-/// Checks an xv6 file system and repairs what is safe to repair
+/// Checks an xv6 file system and repairs it
 ///
-/// Prints one line for each thing that is wrong. Exit codes: 0 clean, 1 repaired, 4 damage is
-/// left, 8 could not check, 16 wrong arguments.
+/// Prints one line for each thing that is wrong, and asks before it repairs anything. What has
+/// lost its name is put into the directory lost+found, under its inode number.
+///
+/// Exit codes: 0 clean, 1 repaired, 4 damage is left, 8 could not check, 16 wrong arguments.
 #[derive(Debug, Parser)]
 #[command(name = "fsck.xv6", version)]
 #[command(group = clap::ArgGroup::new("mode").multiple(false))]
@@ -32,12 +34,16 @@ pub(crate) struct Args {
     /// Write nothing; a log that a crash has left is looked at as if it had been replayed
     #[arg(short = 'n', group = "mode")]
     no: bool,
-    /// Answer all questions with yes
+    /// Repair everything without asking
     #[arg(short = 'y', group = "mode")]
     yes: bool,
-    /// Ask nothing, and repair only what needs no decision (at boot)
+    /// Ask nothing, and repair only where no file can lose anything (at boot)
     #[arg(short = 'p', short_alias = 'a', group = "mode")]
     preen: bool,
+    /// Take the superblock from its copy in this block, the last one of the file system. (Where
+    /// the superblock is damaged, its copy is looked for without this.)
+    #[arg(short = 'b', value_name = "BLOCK")]
+    backup: Option<u64>,
     /// Taken for the sake of fsck(8): the check is always complete
     #[arg(short = 'f', hide = true)]
     force: bool,
@@ -80,24 +86,61 @@ fn run(args: &Args) -> Result<Outcome> {
         Access::Write
     };
     let disk = FileDisk::open(&args.device, access)?;
-    let mut restored = false;
-    if let Err(error) = Super::read(&disk, true) {
+    let mut restored = args.backup.is_some();
+    if let Some(block) = args.backup {
+        let block = backup::at(&disk, block).with_context(|| name.to_string())?;
+        backup::restore(&disk, block)?;
+        println!("{name}: superblock taken from its backup in block {block}");
+    } else if let Err(error) = Super::read(&disk, true) {
         restored = !args.no && restore_super(args, &disk)?;
         if !restored {
             return refused(error).with_context(|| format!("{name}: not checked"));
         }
     }
-    match replay(disk.clone()).and_then(|()| check(&disk)) {
-        Ok(report) => {
+    let progress = Progress::new();
+    progress.show("checking");
+    let checked = replay(disk.clone()).and_then(|()| check(&disk));
+    progress.clear();
+    let outcome = match checked {
+        Ok(report) if report.is_clean() => {
             show(args, &report)?;
-            Ok(match (report.is_clean(), restored) {
-                (false, _) => Outcome::Damaged,
-                (true, true) => Outcome::Corrected,
-                (true, false) => Outcome::Clean,
-            })
+            Ok(Outcome::Clean)
         }
-        Err(error) => refused(error).with_context(|| format!("{name}: not checked")),
+        Ok(report) => repair(args, &disk, &report, &progress),
+        Err(error) => refused(error),
+    };
+    let outcome = outcome.with_context(|| format!("{name}: not checked"))?;
+    Ok(match outcome {
+        Outcome::Clean if restored => Outcome::Corrected,
+        other => other,
+    })
+}
+
+/// Shows what is wrong, and repairs it where that is wanted.
+fn repair(args: &Args, disk: &FileDisk, report: &Report, progress: &Progress) -> Result<Outcome> {
+    let name = args.device.display();
+    show(args, report)?;
+    if args.no {
+        return Ok(Outcome::Damaged);
     }
+    let harmless = report.findings.iter().all(Finding::is_harmless) && !report.more;
+    if args.preen && !harmless {
+        log::error!("{name}: a repair may cost files or names; `fsck.xv6 -y` does it");
+        return Ok(Outcome::Damaged);
+    }
+    if !(args.preen || args.yes || confirmed("repair all of that?")?) {
+        return Ok(Outcome::Damaged);
+    }
+    let mended = mend(disk, |stage| progress.show(stage));
+    progress.clear();
+    let mended = mended?;
+    if mended.after.is_clean() {
+        println!("{name}: repaired");
+        return Ok(Outcome::Corrected);
+    }
+    println!("{name}: not all could be repaired; what is left:");
+    show(args, &mended.after)?;
+    Ok(Outcome::Damaged)
 }
 
 /// Damage that ends the check early is a finding like any other; the line that says what it is
@@ -134,7 +177,7 @@ fn show(args: &Args, report: &Report) -> Result<()> {
 /// Writes the superblock again from its backup, where that is valid, nothing else claims the
 /// device, and the user agrees.
 fn restore_super(args: &Args, disk: &FileDisk) -> Result<bool> {
-    let Some(backup) = find_backup(disk)? else {
+    let Some(block) = backup::find(disk)? else {
         return Ok(false);
     };
     let name = args.device.display();
@@ -145,43 +188,18 @@ fn restore_super(args: &Args, disk: &FileDisk) -> Result<bool> {
         );
         return Ok(false);
     }
-    if args.preen || !(args.yes || confirmed()?) {
+    if args.preen || !(args.yes || confirmed("restore the superblock from its backup?")?) {
         log::error!("{name}: the backup superblock is intact; `fsck.xv6 -y` restores it");
         return Ok(false);
     }
-    let data = disk.read(backup)?;
-    let write = BlockWrite {
-        target: BlockNo(SUPER_BLOCK),
-        data: &data.bytes()?,
-    };
-    disk.write(&[write], WriteOrder::Barrier)?;
-    // The cache still holds the damaged block: it only ever changes through its handle.
-    disk.read(BlockNo(SUPER_BLOCK))?
-        .bytes_mut()?
-        .copy_from_slice(&data.bytes()?);
-    println!("{name}: superblock restored from its backup in block {backup}");
+    backup::restore(disk, block)?;
+    println!("{name}: superblock restored from its backup in block {block}");
     Ok(true)
 }
 
-/// The backup is the last block of the file system, which usually fills the device.
-fn find_backup(disk: &FileDisk) -> Result<Option<BlockNo>> {
-    let Some(last) = disk.blocks().checked_sub(1).map(BlockNo) else {
-        return Ok(None);
-    };
-    let block = disk.read(last)?;
-    let raw: Option<RawSuper> = layout::get(&block.bytes()?, 0);
-    let backup = raw.and_then(|raw| Super::try_from(&raw).ok());
-    Ok(backup
-        .filter(|backup| backup.geometry.backup() == last)
-        .map(|_| last))
-}
-
-fn confirmed() -> Result<bool> {
+fn confirmed(question: &str) -> Result<bool> {
     let mut terminal = std::io::stderr();
-    write!(
-        terminal,
-        "fsck.xv6: restore the superblock from its backup? [y/N] "
-    )?;
+    write!(terminal, "fsck.xv6: {question} [y/N] ")?;
     terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod backup;
 mod fsck;
 mod logger;
 mod mkfs;
 mod mount;
 mod options;
+mod progress;
 mod signature;
 mod size;
 mod usage;

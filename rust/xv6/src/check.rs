@@ -39,6 +39,19 @@ pub struct Finding {
     pub block: BlockNo,
 }
 
+impl Finding {
+    /// Repairing it costs nothing and decides nothing: it concerns only what follows from
+    /// something else.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        match self.kind {
+            // Bitmaps are made anew; other blocks may have lost what they held.
+            CorruptKind::BlockChecksum => self.ino.is_none(),
+            kind => kind.is_derived(),
+        }
+    }
+}
+
 impl core::fmt::Display for Finding {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self.ino {

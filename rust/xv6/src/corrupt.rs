@@ -267,6 +267,24 @@ impl CorruptKind {
         Self::XattrOrder,
     ];
 
+    /// The damage is to something that follows from the rest: copies, bitmaps, counts.
+    #[must_use]
+    pub const fn is_derived(self) -> bool {
+        matches!(
+            self,
+            Self::SuperBackup
+                | Self::MapHead
+                | Self::MapTail
+                | Self::BlockMarkedFree
+                | Self::BlockMarkedUsed
+                | Self::InodeMarkedUsed
+                | Self::InodeNotEmpty
+                | Self::LinkCount
+                | Self::BlockCount
+                | Self::OrphanMismatch
+        )
+    }
+
     /// Reports the failed check and gives the error for the caller.
     pub(crate) fn at(self, block: BlockNo) -> Errno {
         Corrupt { kind: self, block }.into()

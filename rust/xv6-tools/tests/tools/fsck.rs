@@ -60,27 +60,85 @@ fn a_device_that_was_given_to_another_file_system_is_left_to_it() {
     assert!(fs::read(&path).expect("image") == before);
 }
 
+/// A line of its own for the damage, and exit code 4; then 1 for the repair, and 0.
+fn finds_and_repairs(path: &Path, mode: &str, line: &str) {
+    let before = fs::read(path).expect("image");
+    let checked = run("fsck.xv6", &["-n", text(path)]);
+    assert_eq!(checked.status.code(), Some(4), "{checked:?}");
+    assert!(stdout(&checked).contains(line), "{checked:?}");
+    assert!(
+        fs::read(path).expect("image") == before,
+        "-n writes nothing"
+    );
+    let repaired = run("fsck.xv6", &[mode, text(path)]);
+    assert_eq!(repaired.status.code(), Some(1), "{repaired:?}");
+    let lines = stdout(&repaired);
+    assert!(
+        lines.contains(line) && lines.ends_with("image: repaired\n"),
+        "{lines}"
+    );
+    assert!(repaired.stderr.is_empty(), "no progress without a terminal");
+    assert_eq!(code(&["-n", text(path)]), Some(0));
+    assert_eq!(code(&["-y", text(path)]), Some(0));
+}
+
 #[test]
-fn damage_is_a_line_of_its_own_and_exit_code_4() {
+fn damage_is_a_line_of_its_own_and_is_repaired_when_asked() {
     let dir = TempDir::new();
     let path = image(&dir, "16M");
-    // The label in the backup: the last block of 4096.
-    damage(&path, 4095 * 4096 + 48, b"other");
-    let before = fs::read(&path).expect("image");
-    for mode in ["-n", "-y", "-p"] {
-        let checked = run("fsck.xv6", &[mode, text(&path)]);
-        assert_eq!(checked.status.code(), Some(4), "{checked:?}");
-        let lines = stdout(&checked);
-        assert!(
-            lines.contains("image: block 4095: the backup superblock differs"),
-            "{lines}"
-        );
-        assert!(lines.contains("1 finding;"), "{lines}");
+    for mode in ["-y", "-p", "-a"] {
+        // The label in the backup: the last block of 4096.
+        damage(&path, 4095 * 4096 + 48, b"other");
+        let line = "image: block 4095: the backup superblock differs";
+        finds_and_repairs(&path, mode, line);
     }
+}
+
+#[test]
+fn questions_are_answered_and_boot_decides_nothing() {
+    let dir = TempDir::new();
+    let path = image(&dir, "16M");
+    // The owner of the root directory, in slot 1 of the inode table.
+    let bytes = fs::read(&path).expect("image");
+    let table = u64::from_le_bytes(bytes[136..144].try_into().expect("8 bytes"));
+    damage(&path, table * 4096 + 256 + 4, b"\x07");
+    let before = fs::read(&path).expect("image");
+    let (refused, error) = failure(&run("fsck.xv6", &["-p", text(&path)]));
+    assert_eq!(refused, Some(4));
+    assert!(error.contains("`fsck.xv6 -y` does it"), "{error}");
+    let refused = answer("fsck.xv6", &[text(&path)], "n\n");
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(fs::read(&path).expect("image") == before, "not asked for");
+    let repaired = answer("fsck.xv6", &[text(&path)], "y\n");
+    assert_eq!(repaired.status.code(), Some(1), "{repaired:?}");
+    assert_eq!(code(&["-n", text(&path)]), Some(0));
+}
+
+#[test]
+fn the_backup_superblock_can_be_named() {
+    let dir = TempDir::new();
+    let path = image(&dir, "16M");
+    // The file system is smaller than the device now, and the superblock does not say where it
+    // ends.
+    let file = OpenOptions::new().write(true).open(&path).expect("image");
+    file.set_len(20 << 20).expect("image");
+    damage(&path, 0, &[0; 4096]);
+    assert_eq!(code(&["-y", text(&path)]), Some(8));
+    let (refused, error) = failure(&run("fsck.xv6", &["-y", "-b", "4094", text(&path)]));
+    assert_eq!(refused, Some(8));
+    assert!(error.contains("block 4094 holds no superblock"), "{error}");
+    let before = fs::read(&path).expect("image");
+    assert_eq!(code(&["-n", "-b", "4095", text(&path)]), Some(1));
     assert!(
         fs::read(&path).expect("image") == before,
-        "what is not repaired is not touched"
+        "-n writes nothing"
     );
+    assert_eq!(code(&["-y", "-b", "4095", text(&path)]), Some(1));
+    assert_eq!(code(&["-n", text(&path)]), Some(0));
+    // With its field of the size alone a superblock leads to its backup.
+    damage(&path, 0, b"garbage!");
+    assert_eq!(code(&["-y", text(&path)]), Some(1));
+    assert_eq!(code(&["-n", text(&path)]), Some(0));
 }
 
 #[test]
