@@ -25,6 +25,8 @@ const TAG_BLOCKS: u32 = 2;
 const TAG_INODES: u32 = 3;
 /// Empty; there where the exporting instance could not write.
 const TAG_READ_ONLY: u32 = 4;
+/// Empty; there where the log was not replayed.
+const TAG_UNRECOVERED: u32 = 5;
 
 impl<D: BlockDevice> Upgrade for Xv6<D> {
     const SCHEMA: RangeInclusive<u32> = 1..=1;
@@ -42,6 +44,9 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
         if self.volume.read_only {
             out.record(TAG_READ_ONLY, &[])?;
         }
+        if self.volume.unrecovered {
+            out.record(TAG_UNRECOVERED, &[])?;
+        }
         let space = self.volume.space.lock()?;
         out.record(TAG_BLOCKS, &encode(&space.blocks)?)?;
         out.record(TAG_INODES, &encode(&space.inodes)?)
@@ -58,8 +63,14 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
             log::error!("a state of schema {schema} cannot be imported");
             return Err(Errno::EINVAL);
         }
+        let unrecovered = state.find(TAG_UNRECOVERED).is_some();
+        if unrecovered && !options.read_only {
+            log::error!("the log was not replayed: unmount, and mount without norecovery");
+            return Err(Errno::EROFS);
+        }
         let mut volume = resume(dev, options.read_only, state)?;
         volume.discards = Discards::new(options.discard && !volume.read_only);
+        volume.unrecovered = unrecovered;
         volume.check_root()?;
         if state.find(TAG_READ_ONLY).is_some() {
             *volume.orphans_left.lock()? = orphan::list(&volume)?;

@@ -60,7 +60,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
 
     fn mount(dev: D, options: &MountOptions<'_>) -> Result<Self> {
         check_options(options)?;
-        let mut volume = Volume::open(dev, options.read_only)?;
+        let mut volume = Volume::open(dev, options)?;
         volume.discards = Discards::new(options.discard && !volume.read_only);
         if !volume.read_only {
             orphan::recover(&volume, options.repair)?;

@@ -13,7 +13,7 @@ use crate::txn::Txn;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::sync::Mutex;
-use bento::{BlockDevice, BlockNo, Errno, FileKind, InodeNo, Result, StatFs};
+use bento::{BlockDevice, BlockNo, Errno, FileKind, InodeNo, MountOptions, Result, StatFs};
 use journal::Journal;
 
 /// Where blocks of metadata are read: as the journal has published them, or as a transaction
@@ -37,6 +37,8 @@ pub(crate) struct Volume<D: BlockDevice> {
     pub(crate) journal: Journal<Checked<D>>,
     pub(crate) space: Mutex<Space>,
     pub(crate) read_only: bool,
+    /// What a crash left in the log was not replayed: the disk is shown as it is.
+    pub(crate) unrecovered: bool,
     /// What the next `sync` is to finish; see [`crate::orphan::list`].
     pub(crate) orphans_left: Mutex<Vec<Ino>>,
     /// What the next `sync` is to discard.
@@ -60,8 +62,11 @@ impl<D: BlockDevice> ReadBlock for Volume<D> {
 impl<D: BlockDevice> Volume<D> {
     /// Recovers the journal and counts free space.
     #[inline(never)]
-    pub(crate) fn open(dev: D, read_only: bool) -> Result<Box<Self>> {
-        let read_only = read_only || dev.read_only();
+    pub(crate) fn open(dev: D, options: &MountOptions<'_>) -> Result<Box<Self>> {
+        if options.no_recovery {
+            return Self::open_unrecovered(dev, options.read_only);
+        }
+        let read_only = options.read_only || dev.read_only();
         let (dev, before) = Self::checked(dev, read_only)?;
         let (log, log_blocks) = before.log();
         let journal = Journal::open(dev, log, log_blocks, read_only)?;
@@ -72,6 +77,27 @@ impl<D: BlockDevice> Volume<D> {
         let volume = Self::assemble(journal, Space::empty(&before), read_only)?;
         let counted = Space::count(&*volume)?;
         *volume.space.lock()? = counted;
+        Ok(volume)
+    }
+
+    /// Shows the disk as a crash left it.
+    #[inline(never)]
+    fn open_unrecovered(dev: D, read_only: bool) -> Result<Box<Self>> {
+        if !read_only {
+            log::error!("without recovery a file system can only be mounted read-only");
+            return Err(Errno::EINVAL);
+        }
+        let (dev, geometry) = Self::checked(dev, read_only)?;
+        let (log, log_blocks) = geometry.log();
+        let journal = Journal::open_unrecovered(dev, log, log_blocks)?;
+        let mut volume = Self::assemble(journal, Space::empty(&geometry), read_only)?;
+        volume.unrecovered = true;
+        match Space::count(&*volume) {
+            Ok(counted) => *volume.space.lock()? = counted,
+            // The crash may have cut a bitmap in two, and nobody needs the counts here.
+            Err(Errno::EUCLEAN) => log::warn!("free space is not known before recovery"),
+            Err(error) => return Err(error),
+        }
         Ok(volume)
     }
 
@@ -96,6 +122,7 @@ impl<D: BlockDevice> Volume<D> {
             journal,
             space: Mutex::new(space),
             read_only,
+            unrecovered: false,
             orphans_left: Mutex::new(Vec::new()),
             discards: Discards::new(false),
         }))

@@ -160,7 +160,7 @@ fn random_op(rng: &mut Rng) -> Op {
         RenameFlags::NOREPLACE,
     ];
     let whiteout = RenameFlags::WHITEOUT;
-    match rng.below(29) {
+    match rng.below(30) {
         0..3 => Op::Create(path),
         3 => Op::Mkdir(path),
         4 => Op::Symlink(
