@@ -19,12 +19,22 @@ fn garbage(byte: u8) -> impl Iterator<Item = u8> {
         .filter(move |value| *value != byte)
 }
 
-/// An image with a directory, a file with a tree, and both kinds of symbolic link.
+/// An image with a directory, a file with a tree, extended attributes, and both kinds of symbolic
+/// link.
 fn image() -> Image {
     let host = fresh(300);
     host.mkdir("dir").expect("mkdir");
     host.create("dir/file").expect("create");
     host.write("dir/file", 0, &pattern(9000, 1)).expect("write");
+    let file = host.open("dir/file").expect("open");
+    for name in [b"user.a".as_slice(), b"user.b"] {
+        let attribute = Xattr { name, value: name };
+        let set = host
+            .fs
+            .setxattr(&host.req(), &file, &attribute, XattrFlags::empty());
+        set.expect("set");
+    }
+    drop(file);
     host.create("tree").expect("create");
     for n in 0..12 {
         host.write("tree", n * 8192, &pattern(4096, n))
@@ -33,6 +43,39 @@ fn image() -> Image {
     host.symlink("short", "target").expect("symlink");
     host.symlink("long", &"x".repeat(300)).expect("symlink");
     host.unmount().image()
+}
+
+/// Moves and changes the space of a file in every way.
+fn use_space(host: &Host<MemDisk>, node: &xv6::Node) {
+    for mode in [
+        FallocateMode::Insert,
+        FallocateMode::Zero,
+        FallocateMode::Punch,
+        FallocateMode::Collapse,
+        FallocateMode::Allocate,
+    ] {
+        let range = Fallocate {
+            mode,
+            offset: 8192,
+            len: 40_960,
+            size: 50_000,
+        };
+        let _ = repeat(|| host.fs.fallocate(&host.req(), node, &range));
+    }
+}
+
+fn use_xattrs(host: &Host<MemDisk>, node: &xv6::Node) {
+    let mut out = [0; 100];
+    let _ = host.fs.listxattr(node, &mut out);
+    let _ = host.fs.getxattr(node, b"user.b", &mut out);
+    let attribute = Xattr {
+        name: b"user.c",
+        value: &[7; 50],
+    };
+    let _ = host
+        .fs
+        .setxattr(&host.req(), node, &attribute, XattrFlags::empty());
+    let _ = host.fs.removexattr(&host.req(), node, b"user.a");
 }
 
 /// Uses everything that can be reached, and changes it; any error will do.
@@ -52,17 +95,29 @@ fn use_all(disk: MemDisk) -> Result {
             let _ = host.fs.allocate(&host.req(), &node, offset, 20_000);
             let _ = host.fs.commit(&host.req(), &node, offset, 20_000, 5);
         }
+        use_space(&host, &node);
+        use_xattrs(&host, &node);
         let mut set = SetAttr::empty();
         set.mask = SetAttrMask::SIZE;
         let _ = repeat(|| host.fs.setattr(&host.req(), &node, &set));
     }
-    let _ = host.rename("tree", "dir/moved", RenameFlags::empty());
+    let _ = host.rename("tree", "dir/moved", RenameFlags::WHITEOUT);
     for path in ["dir/file", "dir/moved", "short", "long", "tree"] {
         let _ = host.remove(path);
     }
     let _ = host.rmdir("dir");
     let _ = host.create("new");
     let _ = host.mkdir("directory");
+    let root = host.open("")?;
+    let _ = host
+        .fs
+        .tmpfile(&host.req(), &root, &NewInode::plain(0o100_600));
+    let all = TrimRange {
+        start: 0,
+        end: 1 << 30,
+        min_len: 0,
+    };
+    let _ = host.fs.trim(&host.req(), &all);
     let _ = host.fs.statfs();
     host.fs.sync(&host.req())
 }
@@ -152,10 +207,10 @@ fn any_byte_of_symbolic_links() {
 }
 
 #[test]
-fn any_byte_of_a_directory_block_and_of_an_extent_block() {
+fn any_byte_of_blocks_of_directories_extents_and_attributes() {
     // Found by their magic, as anybody with a hex editor would.
     let good = image();
-    for magic in [b"XDIR", b"XEXT"] {
+    for magic in [b"XDIR", b"XEXT", b"XATR"] {
         let block = (0..300)
             .find(|block| good.block(*block).expect("inside").starts_with(magic))
             .expect("the image has one");
