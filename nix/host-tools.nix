@@ -9,6 +9,7 @@
   pname,
   crate ? pname,
   links ? [ ], # further names of the program; it acts by the name it is called by
+  postInstall ? "", # what else is made, with the program itself for example
 }:
 let
   workspace = sources.rustWorkspace [ crate ];
@@ -24,5 +25,7 @@ buildRust {
   lockFiles = sources.rustLocks;
   args = "-p ${crate}";
   target = "x86_64-unknown-linux-gnu";
-  postInstall = builtins.concatStringsSep "\n" (map (name: "ln -s ${pname} $out/bin/${name}") links);
+  postInstall = builtins.concatStringsSep "\n" (
+    map (name: "ln -s ${pname} $out/bin/${name}") links ++ [ postInstall ]
+  );
 }

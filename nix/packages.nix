@@ -29,8 +29,10 @@ in
       links = [
         "mkfs.xv6"
         "fsck.xv6"
+        "dump.xv6"
         "mount.fuse.xv6"
       ];
+      postInstall = "$out/bin/xv6-tools man $out/share/man";
     };
     stress = hostTool { pname = "stress"; };
     fsx = crateProgram { crate = "fsx"; };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The tools of xv6 in one binary: `mkfs.xv6`, `fsck.xv6`, `mount.fuse.xv6`.
+//! The tools of xv6 in one binary: `mkfs.xv6`, `fsck.xv6`, `dump.xv6`, `mount.fuse.xv6`.
 //!
 //! Which one runs is decided by the name it is called by (links with these names are installed),
 //! or by the first argument: `xv6-tools mkfs ...`.
@@ -7,8 +7,10 @@
 
 mod background;
 mod backup;
+mod dump;
 mod fsck;
 mod logger;
+mod manual;
 mod mkfs;
 mod mount;
 mod options;
@@ -37,8 +39,13 @@ enum Tool {
     Mkfs(mkfs::Args),
     /// Checks and repairs an xv6 file system (also called as fsck.xv6)
     Fsck(fsck::Args),
+    /// Shows the structures of an xv6 file system (also called as dump.xv6)
+    Dump(dump::Args),
     /// Mounts an xv6 image through FUSE (also called as mount.fuse.xv6)
     Mount(mount::Args),
+    /// Writes the manual pages below a folder, as share/man has them
+    #[command(hide = true)]
+    Man(manual::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +58,7 @@ fn main() -> ExitCode {
     match called.to_string_lossy().as_ref() {
         "mkfs.xv6" => run(&args, mkfs::USAGE_EXIT, Tool::Mkfs),
         "fsck.xv6" => run(&args, fsck::USAGE_EXIT, Tool::Fsck),
+        "dump.xv6" => run(&args, dump::USAGE_EXIT, Tool::Dump),
         "mount.fuse.xv6" => run(&args, mount::USAGE_EXIT, Tool::Mount),
         _ => run(&args, 2, |cli: Cli| cli.tool),
     }
@@ -69,6 +77,8 @@ fn run<A: Parser>(args: &[OsString], usage_exit: u8, tool: impl Fn(A) -> Tool) -
     match tool(parsed) {
         Tool::Mkfs(args) => mkfs::main(&args),
         Tool::Fsck(args) => fsck::main(&args),
+        Tool::Dump(args) => dump::main(&args),
         Tool::Mount(args) => mount::main(&args),
+        Tool::Man(args) => manual::main(&args),
     }
 }

@@ -2,6 +2,7 @@
 //! The tools as users run them.
 
 mod bad_input;
+mod dump;
 mod fsck;
 mod mkfs;
 mod mount;
