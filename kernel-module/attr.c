@@ -211,7 +211,10 @@ int bento_setattr(bento_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 	if (err)
 		return err;
 	setattr_copy(idmap, inode, attr);
-	return attr->ia_valid & ATTR_MODE ? bento_acl_chmod(idmap, dentry, inode->i_mode) : 0;
+	/* Symbolic links have a mode that nobody looks at, and no ACL. */
+	if (attr->ia_valid & ATTR_MODE && !S_ISLNK(inode->i_mode))
+		err = bento_acl_chmod(idmap, dentry, inode->i_mode);
+	return err;
 }
 
 int bento_getattr(bento_idmap *idmap, const struct path *path, struct kstat *stat,

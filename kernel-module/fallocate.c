@@ -37,7 +37,8 @@ static int bento_leaf_fallocate_step(struct inode *inode, const struct bento_fal
 	WRITE_ONCE(bi->map_seq, bi->map_seq + 1);
 	if (!err && in->size)
 		WRITE_ONCE(bi->disk_size, in->size);
-	bento_refresh_blocks(&call, inode, node);
+	if (!READ_ONCE(call.inst->failed))
+		bento_refresh_blocks(&call, inode, node);
 	return bento_leave(&call, err);
 }
 

@@ -233,7 +233,7 @@ void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int 
 	bento_flags_apply(inode, attr->flags);
 	/* Whatever is cached of its attributes may be gone. */
 	WRITE_ONCE(bi->no_xattrs, false);
-	inode->i_flags &= ~S_NOSEC;
+	inode_set_flags(inode, 0, S_NOSEC);
 	forget_all_cached_acls(inode);
 	i_uid_write(inode, attr->uid);
 	i_gid_write(inode, attr->gid);

@@ -439,9 +439,9 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// consistent in itself: `EAGAIN` as in [`FileSystem::forget`]; the host repeats the whole
     /// request. The size moves in the transaction that completes the request, or before.
     ///
-    /// Holds: inode exclusive; no page of the range (`Collapse` and `Insert`: from its start to
-    /// the end of the file) is in the cache, no I/O on it is in flight, and partial blocks at its
-    /// ends have been zeroed.
+    /// Holds: inode exclusive; but for `Allocate`, which changes nothing that can be read, no page
+    /// of the range (`Collapse` and `Insert`: from its start to the end of the file) is in the
+    /// cache, no I/O on it is in flight, and partial blocks at its ends have been zeroed.
     ///
     /// # Errors
     /// `ENOSPC` (what was done before stays, and is consistent); `EFBIG`: a `Collapse` or `Insert`
