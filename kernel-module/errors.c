@@ -89,7 +89,8 @@ static int bento_shutdown_begin(struct super_block *sb, enum bento_shutdown how,
  *
  * Afterwards everything answers -EIO until it is unmounted, as with a failed instance, but
  * no upgrade repairs it; the next mount recovers as after a power cut. Sleeps.
- * Return: 0, -EBUSY where it is frozen, or the error of the freeze; then nothing happened.
+ * Return: 0, or the error of the freeze, after which nothing has happened (-EBUSY where it is
+ * frozen, on kernels whose freezes do not nest).
  */
 int bento_shutdown(struct super_block *sb, enum bento_shutdown how)
 {
