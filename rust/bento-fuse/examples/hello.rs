@@ -5,6 +5,7 @@
 
 use bento::{MountOptions, NoDevice};
 use bento_fuse::{Host, Settings, serve};
+use core::time::Duration;
 use hello::Hello;
 use std::io;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ fn main() -> io::Result<()> {
         subtype: "hello".into(),
         read_only: false,
         allow_other: false,
+        commit: Duration::from_secs(5),
         flags: Vec::new(),
     };
     let mounted = serve(host, &dir, &settings)?;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The wiring to fuser: this folder is the only place that names its types.
 //!
-//! The kernel checks permissions (`default_permissions`) and applies the umask, strips set-id
+//! The kernel checks permissions (`default_permissions`) and access control lists, strips set-id
 //! bits when a file is written or changes hands, and sends `forget` when it drops an inode. It
 //! may keep names and attributes for [`TTL`] and file data for as long as it likes, because no
 //! change reaches the image but through it.
 
 mod convert;
+mod ioctl;
 mod session;
 
 pub use session::{Mounted, Settings, serve};
@@ -14,13 +15,15 @@ pub use session::{Mounted, Settings, serve};
 use crate::{Host, HostDevice, Make};
 use bento::mapped::SeekTo;
 use bento::prelude::*;
-use convert::{bento_ino, bento_request, file_attr, file_type, fuse_errno, new_time};
+use convert::{
+    bento_ino, bento_request, fallocate_mode, file_attr, file_type, fuse_errno, new_time, usage,
+};
 use core::time::Duration;
 use fuser::{
-    BsdFileFlags, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
-    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, TimeOrNow,
-    WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, FileHandle, FileType, Filesystem, FopenFlags, Generation,
+    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
+    ReplyStatfs, ReplyWrite, ReplyXattr, TimeOrNow, WriteFlags,
 };
 use std::ffi::OsStr;
 use std::io;
@@ -32,7 +35,12 @@ use std::time::SystemTime;
 /// How long the kernel may use names and attributes without asking.
 const TTL: Duration = Duration::from_secs(1);
 /// What we switch on where the kernel offers it. Not `FUSE_WRITEBACK_CACHE`: see the crate's page.
-const WANTED: InitFlags = InitFlags::FUSE_PARALLEL_DIROPS.union(InitFlags::FUSE_CACHE_SYMLINKS);
+const WANTED: InitFlags = InitFlags::FUSE_PARALLEL_DIROPS
+    .union(InitFlags::FUSE_CACHE_SYMLINKS)
+    .union(InitFlags::FUSE_EXPORT_SUPPORT);
+/// With extended attributes: the kernel checks access control lists, and leaves the umask to us,
+/// since a default list takes its place.
+const WANTED_WITH_ACLS: InitFlags = InitFlags::FUSE_POSIX_ACL.union(InitFlags::FUSE_DONT_MASK);
 
 struct Adapter<F: FileSystem<Device: HostDevice>> {
     host: Arc<Host<F>>,
@@ -63,7 +71,11 @@ fn answer_attr(reply: ReplyAttr, result: Result<Attr>) {
 
 impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
     fn init(&mut self, _: &fuser::Request, config: &mut KernelConfig) -> io::Result<()> {
-        let wanted = WANTED.intersection(config.capabilities());
+        let mut wanted = WANTED;
+        if F::OPS.contains(OpSet::XATTR) {
+            wanted |= WANTED_WITH_ACLS;
+        }
+        let wanted = wanted.intersection(config.capabilities());
         // It cannot fail: only what the kernel offers is asked for.
         config
             .add_capabilities(wanted)
@@ -150,11 +162,14 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        answer_entry(reply, self.make(req, parent, name, Make::Node(mode, rdev)));
+        answer_entry(
+            reply,
+            self.make(req, parent, name, Make::Node(mode, rdev), umask),
+        );
     }
 
     fn mkdir(
@@ -163,12 +178,12 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         reply: ReplyEntry,
     ) {
         answer_entry(
             reply,
-            self.make(req, parent, name, Make::Directory(mode & 0o7777)),
+            self.make(req, parent, name, Make::Directory(mode & 0o7777), umask),
         );
     }
 
@@ -181,7 +196,10 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         reply: ReplyEntry,
     ) {
         let target = target.as_os_str().as_bytes();
-        answer_entry(reply, self.make(req, parent, name, Make::Symlink(target)));
+        answer_entry(
+            reply,
+            self.make(req, parent, name, Make::Symlink(target), 0),
+        );
     }
 
     fn create(
@@ -190,11 +208,11 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        let made = self.make(req, parent, name, Make::Node(mode, 0));
+        let made = self.make(req, parent, name, Make::Node(mode, 0), umask);
         let result = made.and_then(|attr| Ok((file_attr(&attr)?, attr.generation)));
         answer!(reply, result, (attr, generation) => {
             let (generation, flags) = (Generation(generation.into()), FopenFlags::FOPEN_KEEP_CACHE);
@@ -250,8 +268,10 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         answer_entry(reply, result);
     }
 
-    fn open(&self, _: &fuser::Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+    fn open(&self, _: &fuser::Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        answer!(reply, self.host.open(bento_ino(ino), usage(flags)), () => {
+            reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+        });
     }
 
     fn read(
@@ -393,55 +413,156 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         answer!(reply, result, found => reply.offset(found));
     }
 
-    /// No extended attributes: after this answer the kernel does not ask again.
-    fn getxattr(&self, _: &fuser::Request, _: INodeNo, _: &OsStr, _: u32, reply: ReplyXattr) {
-        reply.error(fuser::Errno::ENOSYS);
+    fn getxattr(
+        &self,
+        _: &fuser::Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        if Self::lacks(OpSet::XATTR) {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
+        answer_xattr(
+            reply,
+            self.host.getxattr(bento_ino(ino), name.as_bytes()),
+            size,
+        );
     }
 
-    fn listxattr(&self, _: &fuser::Request, _: INodeNo, _: u32, reply: ReplyXattr) {
-        reply.error(fuser::Errno::ENOSYS);
+    fn listxattr(&self, req: &fuser::Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        if Self::lacks(OpSet::XATTR) {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
+        let list = self.host.listxattr(&bento_request(req), bento_ino(ino));
+        answer_xattr(reply, list, size);
     }
 
     fn setxattr(
         &self,
-        _: &fuser::Request,
-        _: INodeNo,
-        _: &OsStr,
-        _: &[u8],
-        _: i32,
-        _: u32,
+        req: &fuser::Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
         reply: ReplyEmpty,
     ) {
-        reply.error(fuser::Errno::ENOSYS);
+        if Self::lacks(OpSet::XATTR) {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
+        let name = name.as_bytes();
+        let attr = Xattr { name, value };
+        let flags = XattrFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL);
+        let req = bento_request(req);
+        let result = flags.and_then(|flags| self.host.setxattr(&req, bento_ino(ino), &attr, flags));
+        answer!(reply, result, () => reply.ok());
     }
 
-    fn removexattr(&self, _: &fuser::Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
-        reply.error(fuser::Errno::ENOSYS);
+    fn removexattr(&self, req: &fuser::Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if Self::lacks(OpSet::XATTR) {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
+        let req = bento_request(req);
+        let result = self.host.removexattr(&req, bento_ino(ino), name.as_bytes());
+        answer!(reply, result, () => reply.ok());
     }
 
     fn fallocate(
         &self,
-        _: &fuser::Request,
-        _: INodeNo,
-        _: FileHandle,
-        _: u64,
-        _: u64,
-        _: i32,
+        req: &fuser::Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
         reply: ReplyEmpty,
     ) {
-        reply.error(fuser::Errno::ENOSYS);
+        if Self::lacks(OpSet::FALLOCATE) {
+            return reply.error(fuser::Errno::ENOSYS);
+        }
+        let (req, ino) = (bento_request(req), bento_ino(ino));
+        let result = fallocate_mode(mode).and_then(|(mode, keep_size)| {
+            self.host
+                .fallocate(&req, ino, mode, (offset, length), keep_size)
+        });
+        answer!(reply, result, () => reply.ok());
+    }
+
+    fn copy_file_range(
+        &self,
+        req: &fuser::Request,
+        ino_in: INodeNo,
+        _fh_in: FileHandle,
+        offset_in: u64,
+        ino_out: INodeNo,
+        _fh_out: FileHandle,
+        offset_out: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        // The answer has 32 bits; the caller goes on where it ends.
+        let len = len.min(u64::from(u32::MAX) & !4095);
+        let (from, to) = (
+            (bento_ino(ino_in), offset_in),
+            (bento_ino(ino_out), offset_out),
+        );
+        let result = self.host.copy(&bento_request(req), from, to, len);
+        let result = result.and_then(|done| u32::try_from(done).map_err(|_| Errno::EIO));
+        answer!(reply, result, done => reply.written(done));
+    }
+
+    fn ioctl(
+        &self,
+        req: &fuser::Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        _flags: IoctlFlags,
+        cmd: u32,
+        in_data: &[u8],
+        _out_size: u32,
+        reply: ReplyIoctl,
+    ) {
+        let (req, ino) = (bento_request(req), bento_ino(ino));
+        let result = ioctl::serve(&self.host, &req, ino, cmd, in_data);
+        answer!(reply, result, out => reply.ioctl(0, &out));
     }
 }
 
+/// A length where the kernel asks for it (0), else the bytes, which must fit.
+fn answer_xattr(reply: ReplyXattr, value: Result<Vec<u8>>, size: u32) {
+    let value = value.and_then(|value| {
+        let len = u32::try_from(value.len()).map_err(|_| Errno::E2BIG)?;
+        let fits = size == 0 || len <= size;
+        if fits {
+            Ok((value, len))
+        } else {
+            Err(Errno::ERANGE)
+        }
+    });
+    answer!(reply, value, (value, len) => match size {
+        0 => reply.size(len),
+        _ => reply.data(&value),
+    });
+}
+
 impl<F: FileSystem<Device: HostDevice>> Adapter<F> {
+    /// The file system has none of `ops`: after the answer `ENOSYS` the kernel asks no more.
+    const fn lacks(ops: OpSet) -> bool {
+        !F::OPS.contains(ops)
+    }
+
     fn make(
         &self,
         req: &fuser::Request,
         dir: INodeNo,
         name: &OsStr,
         make: Make<'_>,
+        umask: u32,
     ) -> Result<Attr> {
-        self.host
-            .make(&bento_request(req), bento_ino(dir), name.as_bytes(), make)
+        let (req, dir) = (bento_request(req), bento_ino(dir));
+        self.host.make(&req, dir, name.as_bytes(), make, umask)
     }
 }

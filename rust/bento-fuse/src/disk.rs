@@ -7,7 +7,7 @@ use crate::overlay::Overlay;
 use bento::mapped::DataDevice;
 use bento::{BlockDevice, BlockNo, BlockWrite, Errno, NoDevice, Result, WriteOrder};
 use core::time::Duration;
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
@@ -277,6 +277,25 @@ impl BlockDevice for FileDisk {
         match self.0.access {
             Access::Read | Access::DryRun => Ok(()),
             Access::Write => self.0.sync(),
+        }
+    }
+
+    /// An image file gets holes, a block device is asked to unmap.
+    fn discard(&self, block: BlockNo, count: u64) -> Result {
+        self.0.writable()?;
+        let behind = block.0.checked_add(count).ok_or(Errno::EIO)?;
+        if behind > self.blocks() {
+            return Err(self.0.failed("discard", 0, &"behind the end of the device"));
+        }
+        if count == 0 || self.0.access == Access::DryRun {
+            return Ok(());
+        }
+        let size = length(Self::BLOCK_SIZE);
+        let (offset, len) = (block.0 * size, count * size);
+        let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match fallocate(&self.0.file, how, offset, len) {
+            Err(rustix::io::Errno::OPNOTSUPP) => Err(Errno::EOPNOTSUPP),
+            result => result.map_err(|error| self.0.failed("discard", offset, &error)),
         }
     }
 }

@@ -13,8 +13,12 @@ use bento::prelude::*;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 mod data;
+mod flags;
 mod names;
+mod space;
+mod xattr;
 
+pub use flags::Use;
 pub use names::Make;
 
 /// A mount.
@@ -97,6 +101,15 @@ fn needs<F: FileSystem>(ops: OpSet) -> Result {
     } else {
         Err(Errno::EPERM)
     }
+}
+
+/// Whether it only sets times to the present, which whoever may write is allowed to do.
+fn is_touch(req: &Request, set: &SetAttr) -> bool {
+    let times = SetAttrMask::ATIME | SetAttrMask::MTIME;
+    let present = |bit, time| !set.mask.contains(bit) || time == req.now;
+    times.contains(set.mask)
+        && present(SetAttrMask::ATIME, set.atime)
+        && present(SetAttrMask::MTIME, set.mtime)
 }
 
 impl<F: FileSystem<Device: HostDevice>> Host<F> {
@@ -184,6 +197,10 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         self.changing(OpSet::SETATTR)?;
         let inode = self.table.pin(ino)?;
         let _held = exclusive(&inode);
+        if !is_touch(req, set) {
+            self.changeable(&inode)?;
+        }
+        self.extensible(&inode)?;
         let mut set = *set;
         if set.mask.contains(SetAttrMask::SIZE) && !set.mask.contains(SetAttrMask::MTIME) {
             set.mask |= SetAttrMask::MTIME;
@@ -192,6 +209,9 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         set.mask |= SetAttrMask::CTIME;
         set.ctime = req.now;
         self.apply(req, &inode, &set)?;
+        if set.mask.contains(SetAttrMask::MODE) {
+            self.follow_mode(req, &inode)?;
+        }
         self.attr(&inode)
     }
 

@@ -11,16 +11,19 @@
 //! | `cache` | its cache of metadata blocks with shared handles |
 //! | `failure` | containment of panics: [`Failure`] |
 //! | `inode` | the inodes in memory: lookup counts, one node per number, unlinked files |
-//! | `host` | [`Host`]: every operation in the terms of `bento`; works without a mount, too; `names`, `data` |
+//! | `host` | [`Host`]: every operation in the terms of `bento`; works without a mount, too; `names`, `data`, `xattr`, `space`, `flags` |
+//! | `acl` | POSIX access control lists: inheritance, and agreement with the mode |
 //! | `probe` | whether FUSE can be used here: [`unusable`] |
 //! | `adapter` | the wiring to fuser, and the only place that names its types |
 //!
-//! Differences from the kernel host: `atime` is never updated (FUSE leaves that to the server,
+//! `README.md` of this crate lists what FUSE cannot carry, and why. The main differences from the
+//! kernel host: `atime` is never updated (FUSE leaves that to the server,
 //! and every read would become a write); there is no write-back cache in the kernel
 //! (`FUSE_WRITEBACK_CACHE`), so `write(2)` allocates, writes and reports `ENOSPC` at once, and
 //! the file system alone knows the size of a file.
 #![forbid(unsafe_code)]
 
+mod acl;
 mod adapter;
 mod cache;
 mod disk;
@@ -34,7 +37,7 @@ pub use adapter::{Mounted, Settings, serve};
 pub use cache::{CachedBlock, ReadBytes, WriteBytes};
 pub use disk::{Access, FileDisk, HostDevice, OpenError};
 pub use failure::Failure;
-pub use host::{Host, Make};
+pub use host::{Host, Make, Use};
 pub use probe::unusable;
 
 use bento::{Request, Timespec};

@@ -58,7 +58,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let root = rustix::process::geteuid().is_root();
-    let options = Options::parse(args.options.iter().map(String::as_str), root);
+    let options = Options::parse(args.options.iter().map(String::as_str), root)?;
     // Found out before the image is touched: both are beside the point for its contents.
     let dir = args
         .dir
@@ -76,6 +76,7 @@ fn run(args: &Args) -> Result<()> {
         subtype: "xv6".into(),
         read_only: options.read_only,
         allow_other: options.allow_other,
+        commit: options.commit,
         flags: options.flags,
     };
     let mounted = serve(host, &dir, &settings).with_context(|| dir.display().to_string())?;
@@ -102,6 +103,8 @@ fn open(image: &Path, options: &Options) -> Result<Host<Xv6<FileDisk>>> {
     let text = options.text.join(",");
     let options = MountOptions {
         read_only: options.read_only,
+        no_recovery: options.no_recovery,
+        discard: options.discard,
         text: &text,
         ..MountOptions::DEFAULT
     };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The types of fuser and those of `bento`.
 
-use crate::{system_time, timespec};
+use crate::{Use, system_time, timespec};
 use bento::prelude::*;
-use fuser::{FileAttr, FileType, INodeNo, TimeOrNow};
+use fuser::{FileAttr, FileType, INodeNo, OpenFlags, TimeOrNow};
+use rustix::fs::{FallocateFlags, OFlags};
 use std::time::SystemTime;
 
 pub(super) fn fuse_errno(error: Errno) -> fuser::Errno {
@@ -55,6 +56,31 @@ pub(super) fn file_attr(attr: &Attr) -> Result<FileAttr> {
         blksize: 4096,
         flags: 0,
     })
+}
+
+/// What a file is opened for.
+pub(super) fn usage(flags: OpenFlags) -> Use {
+    let flags = OFlags::from_bits_retain(flags.0.cast_unsigned());
+    match flags & OFlags::ACCMODE {
+        OFlags::RDONLY => Use::Read,
+        _ if flags.contains(OFlags::APPEND) => Use::Append,
+        _ => Use::Write,
+    }
+}
+
+/// The mode of `fallocate(2)`, and whether the size stays.
+pub(super) fn fallocate_mode(mode: i32) -> Result<(FallocateMode, bool)> {
+    let flags = FallocateFlags::from_bits(mode.cast_unsigned()).ok_or(Errno::EOPNOTSUPP)?;
+    let keep = FallocateFlags::KEEP_SIZE;
+    let mode = match flags - keep {
+        none if none.is_empty() => FallocateMode::Allocate,
+        FallocateFlags::PUNCH_HOLE if flags.contains(keep) => FallocateMode::Punch,
+        FallocateFlags::ZERO_RANGE => FallocateMode::Zero,
+        FallocateFlags::COLLAPSE_RANGE if !flags.contains(keep) => FallocateMode::Collapse,
+        FallocateFlags::INSERT_RANGE if !flags.contains(keep) => FallocateMode::Insert,
+        _ => return Err(Errno::EOPNOTSUPP),
+    };
+    Ok((mode, flags.contains(keep)))
 }
 
 pub(super) fn new_time(time: TimeOrNow, now: Timespec) -> Timespec {

@@ -12,10 +12,9 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// How often everything is made durable: the most that a crash may lose.
-const SYNC_PERIOD: Duration = Duration::from_secs(5);
 /// The most threads that serve requests at the same time.
 const MAX_THREADS: usize = 8;
+
 /// How to mount.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -27,6 +26,9 @@ pub struct Settings {
     pub read_only: bool,
     /// Users other than the one who mounts may use the file system.
     pub allow_other: bool,
+    /// How often everything is made durable: the most that a crash may lose. As in the kernel,
+    /// five seconds are usual.
+    pub commit: Duration,
     /// Options for the VFS: `nodev`, `noexec` and so on.
     pub flags: Vec<String>,
 }
@@ -63,7 +65,7 @@ where
     let session = fuser::Session::new(adapter, at, &settings.config())?.spawn()?;
     Ok(Mounted {
         session,
-        syncer: Syncer::start(host)?,
+        syncer: Syncer::start(host, settings.commit)?,
         result,
     })
 }
@@ -102,12 +104,15 @@ fn finish(
 }
 
 impl Syncer {
-    fn start<F: FileSystem<Device: HostDevice>>(host: Arc<Host<F>>) -> io::Result<Self> {
+    fn start<F: FileSystem<Device: HostDevice>>(
+        host: Arc<Host<F>>,
+        period: Duration,
+    ) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new()
             .name("sync".into())
             .spawn(move || {
-                while stopped.recv_timeout(SYNC_PERIOD) == Err(RecvTimeoutError::Timeout) {
+                while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
                     if let Err(error) = host.sync() {
                         log::error!("the periodic commit failed: {error}");
                     }

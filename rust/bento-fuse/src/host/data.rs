@@ -3,6 +3,7 @@
 
 use super::{Host, exclusive, needs, shared};
 use crate::HostDevice;
+use crate::inode::Inode;
 use bento::mapped::{self, SeekTo};
 use bento::prelude::*;
 
@@ -34,6 +35,7 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         self.writable()?;
         let inode = self.table.pin(ino)?;
         let _held = exclusive(&inode);
+        self.extensible(&inode)?;
         let leaf = self.leaf();
         let written = if F::OPS.contains(OpSet::ALLOCATE) {
             leaf.call(|_| mapped::write(leaf.file(&inode.node), req, offset, data))
@@ -41,21 +43,23 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
             needs::<F>(OpSet::WRITE)?;
             leaf.call(|fs| fs.write(req, &inode.node, offset, data))
         }?;
-        if F::OPS.contains(OpSet::SETATTR) {
-            let mask = SetAttrMask::MTIME | SetAttrMask::CTIME;
-            let (mtime, ctime) = (req.now, req.now);
-            self.apply(
-                req,
-                &inode,
-                &SetAttr {
-                    mask,
-                    mtime,
-                    ctime,
-                    ..SetAttr::empty()
-                },
-            )?;
-        }
+        self.stamp(req, &inode)?;
+        self.settle(req, &inode)?;
         Ok(written)
+    }
+
+    /// The data has changed: sets `mtime` and `ctime`.
+    pub(super) fn stamp(&self, req: &Request, inode: &Inode<F::Node>) -> Result {
+        if !F::OPS.contains(OpSet::SETATTR) {
+            return Ok(());
+        }
+        let set = SetAttr {
+            mask: SetAttrMask::MTIME | SetAttrMask::CTIME,
+            mtime: req.now,
+            ctime: req.now,
+            ..SetAttr::empty()
+        };
+        self.apply(req, inode, &set)
     }
 
     /// Where the next data or hole begins.

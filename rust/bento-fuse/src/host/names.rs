@@ -3,6 +3,7 @@
 
 use super::{Host, Leaf, exclusive, needs, shared};
 use crate::HostDevice;
+use crate::acl::{ACCESS, DEFAULT};
 use crate::inode::{Inode, Pin};
 use bento::dirbuf::{self, DirRecord};
 use bento::prelude::*;
@@ -45,12 +46,21 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         Ok(attr)
     }
 
-    /// Finds `name`. Counts a lookup, as all operations that return a new or found inode.
+    /// Finds `name`. Counts a lookup, as all operations that return a new or found inode. `.` and
+    /// `..` are asked for by the NFS server, about inodes that may not be in memory.
     ///
     /// # Errors
-    /// `ENOENT`, `ENAMETOOLONG`, those of the file system.
+    /// `ENOENT`, `ENAMETOOLONG`; `ESTALE` for an inode that is gone; those of the file system.
     pub fn lookup(&self, req: &Request, parent: InodeNo, name: &[u8]) -> Result<Attr> {
         let dir = self.table.pin(parent)?;
+        match name {
+            b"." => return self.answer(&dir),
+            b".." if F::OPS.contains(OpSet::EXPORT) && parent != F::ROOT => {
+                let ino = self.leaf().call(|fs| fs.parent(&dir.node))?;
+                return self.answer(&self.table.pin(ino)?);
+            }
+            _ => {}
+        }
         let _held = shared(&dir);
         self.answer(&self.child(req, &dir, name)?)
     }
@@ -70,8 +80,8 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         Ok(target)
     }
 
-    /// Makes a new inode with the name `name`. The umask has been applied; what a set-group-id
-    /// directory asks for is done here.
+    /// Makes a new inode with the name `name`. A default access control list of the directory
+    /// takes the place of the umask; what a set-group-id directory asks for is done, too.
     ///
     /// # Errors
     /// `EEXIST`, `EROFS`, `EPERM`, `ENAMETOOLONG`, those of the file system.
@@ -81,26 +91,68 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         parent: InodeNo,
         name: &[u8],
         make: Make<'_>,
+        umask: u32,
     ) -> Result<Attr> {
         self.changing(make.ops())?;
         check_name(name)?;
         let _names = self.namespace_shared();
         let dir = self.table.pin(parent)?;
         let _held = exclusive(&dir);
+        self.extensible(&dir)?;
         let (req, make) = inherit(req, &self.attr(&dir)?, make);
-        let (req, dir) = (&req, &dir.node);
+        let start = self.start(&dir, make, umask)?;
+        let entry = self.made(&req, &dir.node, name, make, &start)?;
+        let new = self.table.pin_new(entry)?;
+        self.settle(&req, &dir)?;
+        self.answer(&new)
+    }
+
+    /// What the new inode starts with.
+    fn start(&self, dir: &Inode<F::Node>, make: Make<'_>, umask: u32) -> Result<Start> {
+        let mode = make.mode();
+        if let Make::Symlink(_) = make {
+            return Ok(Start::plain(mode));
+        }
+        let Some(default) = self.acl(dir, DEFAULT)? else {
+            return Ok(Start::plain(mode & !(umask & 0o777)));
+        };
+        let (access, mode) = default.clone().inherit(mode);
+        let mut start = Start::plain(mode);
+        if !access.is_minimal() {
+            start.xattrs.push((ACCESS, access.to_bytes()));
+        }
+        if let Make::Directory(_) = make {
+            start.xattrs.push((DEFAULT, default.to_bytes()));
+        }
+        Ok(start)
+    }
+
+    fn made(
+        &self,
+        req: &Request,
+        dir: &F::Node,
+        name: &[u8],
+        make: Make<'_>,
+        start: &Start,
+    ) -> Result<Entry<F::Node>> {
         let regular = FileKind::Regular.mode_bits();
-        let entry = self.leaf().call(|fs| match make {
+        let xattrs: Vec<_> = start
+            .xattrs
+            .iter()
+            .map(|(name, value)| Xattr { name, value })
+            .collect();
+        let new = &NewInode {
+            mode: start.mode,
+            xattrs: &xattrs,
+        };
+        self.leaf().call(|fs| match make {
             Make::Node(mode, _) if mode & FileKind::MODE_MASK == regular => {
-                fs.create(req, dir, name, &NewInode::plain(mode))
+                fs.create(req, dir, name, new)
             }
-            Make::Node(mode, rdev) => fs.mknod(req, dir, name, &NewInode::plain(mode), rdev),
-            Make::Directory(mode) => fs.mkdir(req, dir, name, &NewInode::plain(mode)),
-            Make::Symlink(target) => {
-                fs.symlink(req, dir, name, target, &NewInode::plain(0o120_777))
-            }
-        })?;
-        self.answer(&self.table.pin_new(entry)?)
+            Make::Node(_, rdev) => fs.mknod(req, dir, name, new, rdev),
+            Make::Directory(_) => fs.mkdir(req, dir, name, new),
+            Make::Symlink(target) => fs.symlink(req, dir, name, target, new),
+        })
     }
 
     /// A new name for an inode that is no directory.
@@ -113,8 +165,11 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         let _names = self.namespace_shared();
         let (dir, inode) = (self.table.pin(parent)?, self.table.pin(ino)?);
         let (_dir_held, _held) = (exclusive(&dir), exclusive(&inode));
+        self.extensible(&dir)?;
+        self.changeable(&inode)?;
         self.leaf()
             .call(|fs| fs.link(req, &inode.node, &dir.node, name))?;
+        self.settle(req, &dir)?;
         self.answer(&inode)
     }
 
@@ -129,12 +184,15 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         let _dir_held = exclusive(&dir);
         let child = self.child(req, &dir, name)?;
         let _held = exclusive(&child);
+        self.changeable(&dir)?;
+        self.changeable(&child)?;
         match self.attr(&child)?.kind() {
-            Some(FileKind::Directory) => Err(Errno::EISDIR),
+            Some(FileKind::Directory) => return Err(Errno::EISDIR),
             _ => self
                 .leaf()
-                .call(|fs| fs.unlink(req, &dir.node, name, &child.node)),
+                .call(|fs| fs.unlink(req, &dir.node, name, &child.node))?,
         }
+        self.settle(req, &dir)
     }
 
     /// Removes an empty directory.
@@ -148,12 +206,15 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         let _dir_held = exclusive(&dir);
         let child = self.child(req, &dir, name)?;
         let _held = exclusive(&child);
+        self.changeable(&dir)?;
+        self.changeable(&child)?;
         match self.attr(&child)?.kind() {
             Some(FileKind::Directory) => self
                 .leaf()
-                .call(|fs| fs.rmdir(req, &dir.node, name, &child.node)),
-            _ => Err(Errno::ENOTDIR),
+                .call(|fs| fs.rmdir(req, &dir.node, name, &child.node))?,
+            _ => return Err(Errno::ENOTDIR),
         }
+        self.settle(req, &dir)
     }
 
     /// Moves or exchanges names. The kernel has ruled out loops and wrong kinds.
@@ -192,11 +253,21 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         moved.extend(replaced.as_deref());
         moved.retain(|inode| inode.ino != from.0 && inode.ino != to.0);
         let _held = hold_all(&moved);
+        self.changeable(&from_dir)?;
+        self.changeable(&node)?;
+        match &replaced {
+            Some(replaced) => self
+                .changeable(&to_dir)
+                .and_then(|()| self.changeable(replaced))?,
+            None => self.extensible(&to_dir)?,
+        }
         self.leaf().call(|fs| {
             let (from, to) = ((&from_dir.node, from.1), (&to_dir.node, to.1));
             let replaced = replaced.as_ref().map(|pin| &pin.node);
             fs.rename(req, from, to, &node.node, replaced, flags)
-        })
+        })?;
+        self.settle(req, &from_dir)?;
+        self.settle(req, &to_dir)
     }
 
     /// Shows the entries behind `cookie` to `show` until that returns `false` or no entry is left.
@@ -247,7 +318,31 @@ fn hold_all<'a, N>(inodes: &[&'a Inode<N>]) -> Vec<RwLockWriteGuard<'a, ()>> {
     inodes.into_iter().map(exclusive).collect()
 }
 
+/// Mode and extended attributes of an inode that is to be made.
+struct Start {
+    mode: u32,
+    xattrs: Vec<(&'static [u8], Vec<u8>)>,
+}
+
+impl Start {
+    const fn plain(mode: u32) -> Self {
+        Self {
+            mode,
+            xattrs: Vec::new(),
+        }
+    }
+}
+
 impl Make<'_> {
+    /// With its kind.
+    const fn mode(self) -> u32 {
+        match self {
+            Self::Node(mode, _) => mode,
+            Self::Directory(mode) => FileKind::Directory.mode_bits() | (mode & 0o7777),
+            Self::Symlink(_) => FileKind::Symlink.mode_bits() | 0o777,
+        }
+    }
+
     const fn ops(self) -> OpSet {
         match self {
             Self::Node(..) => OpSet::CREATE,

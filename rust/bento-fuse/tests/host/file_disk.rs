@@ -6,6 +6,7 @@ use bento::mapped::DataDevice;
 use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, WriteOrder};
 use bento_fuse::{Access, FileDisk, HostDevice, OpenError};
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 fn image(dir: &TempDir, bytes: u64) -> PathBuf {
@@ -83,6 +84,35 @@ fn everything_behind_the_end_is_an_error() {
         data: &[0; 100],
     };
     assert_eq!(disk.write(&[short], WriteOrder::Any), Err(Errno::EIO));
+}
+
+#[test]
+fn discarded_blocks_take_no_space_in_an_image_file() {
+    let dir = TempDir::new();
+    let path = image(&dir, 8 * 4096);
+    let disk = open(&path);
+    disk.write_at(0, &[7; 8 * 4096]).expect("write");
+    disk.flush().expect("flush");
+    let used = || std::fs::metadata(&path).expect("stat").blocks();
+    let before = used();
+    match disk.discard(BlockNo(2), 4) {
+        Err(Errno::EOPNOTSUPP) => return println!("the temporary directory cannot have holes"),
+        result => result.expect("inside"),
+    }
+    assert_eq!(before - used(), 4 * 8, "units of 512 bytes");
+    let bytes = std::fs::read(&path).expect("read");
+    for (number, block) in bytes.chunks(4096).enumerate() {
+        let expected = if (2..6).contains(&number) { 0 } else { 7 };
+        assert!(block.iter().all(|&byte| byte == expected), "block {number}");
+    }
+    assert_eq!(disk.discard(BlockNo(7), 2), Err(Errno::EIO));
+    assert_eq!(disk.discard(BlockNo(u64::MAX), 2), Err(Errno::EIO));
+    drop(disk);
+    let reader = FileDisk::open(&path, Access::Read).expect("free");
+    assert_eq!(reader.discard(BlockNo(0), 1), Err(Errno::EROFS));
+    let dry = FileDisk::open(&path, Access::DryRun).expect("shared");
+    assert_eq!(dry.discard(BlockNo(0), 1), Ok(()));
+    assert_eq!(std::fs::read(&path).expect("read")[0], 7);
 }
 
 #[test]

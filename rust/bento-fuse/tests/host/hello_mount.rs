@@ -5,6 +5,7 @@ use crate::support::{TempDir, in_mount_test};
 use bento::NoDevice;
 use bento::prelude::*;
 use bento_fuse::{Host, HostDevice, Mounted, Settings, serve};
+use core::time::Duration;
 use hello::{GREETING, Hello};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -21,6 +22,7 @@ where
         subtype: F::NAME.into(),
         read_only: false,
         allow_other: false,
+        commit: Duration::from_secs(5),
         flags: vec![],
     };
     serve(host, dir.path(), &settings).expect("FUSE mount")

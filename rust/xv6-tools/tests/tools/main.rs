@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The tools as users run them.
 
+mod attributes;
 mod bad_input;
 mod dump;
 mod fsck;
 mod mkfs;
 mod mount;
+mod space;
 mod support;
 
 #[path = "../../../bento-fuse/tests/host/support.rs"]

@@ -68,12 +68,17 @@ pub(crate) struct FuseMount {
 
 impl FuseMount {
     pub(crate) fn new(dir: &TempDir, image: &Path) -> Self {
+        Self::with(dir, image, "rw")
+    }
+
+    /// With options, as behind `-o`.
+    pub(crate) fn with(dir: &TempDir, image: &Path, options: &str) -> Self {
         let at = dir.path().join("mnt");
         fs::create_dir_all(&at).expect("mount point");
         let mut command = Command::new(TOOLS);
         command
             .arg0("mount.fuse.xv6")
-            .args(["-f", text(image), text(&at)]);
+            .args(["-f", "-o", options, text(image), text(&at)]);
         let server = command
             .stderr(Stdio::piped())
             .spawn()
