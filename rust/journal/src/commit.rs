@@ -2,134 +2,275 @@
 //! Making the running transaction durable.
 
 use crate::Journal;
-use crate::area::Area;
+use crate::area::Place;
 use crate::crc32c::crc32c;
-use crate::header::{Header, body_checksum, encode_targets};
-use crate::journal::set_header;
-use crate::running::Member;
-use crate::state::State;
+use crate::header::Header;
+use crate::record::{MAGIC, Record};
+use crate::state::Logged;
 use alloc::vec::Vec;
 use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder};
+use core::ops::Range;
 
-/// The most blocks in one write. It bounds the block locks and the memory that the write takes
-/// beyond what was reserved when the operations began: two lists of about 4 KiB each.
+/// The most blocks in one write.
 pub(crate) const BATCH: usize = 128;
 
-impl<D: BlockDevice> Journal<D> {
-    /// Writes the running transaction to the log and then to its home blocks.
+/// What the committing task uses; the lock around it makes commits and checkpoints take turns.
+#[derive(Debug)]
+pub(crate) struct Io<B> {
+    /// The cached header block, held so that the cache never shows an older header than the
+    /// device: a stale one could make a later recovery replay transactions of the past.
+    pub(crate) header: B,
+    /// Marks the records of this log.
+    pub(crate) seed: u64,
+    /// The blocks on their way to the device: [`BATCH`] of them, or as many as the ring has. What
+    /// is written from here can be changed in the cache meanwhile.
+    pub(crate) bounce: Vec<u8>,
+    /// Where they go, in a checkpoint.
+    pub(crate) targets: Vec<u64>,
+}
+
+impl<B> Io<B> {
+    /// With room for `blocks` blocks of `size` bytes.
     ///
-    /// The order, and why it is enough:
-    /// 1. Log and header go out behind a barrier, so that data and the home blocks of the last
-    ///    transaction are on the medium before the log that could restore them is overwritten.
-    ///    Within the write there is no order: the header's checksum covers the rest.
-    /// 2. The same write returns when all of it is on the medium: now the transaction is durable.
-    /// 3. The home blocks go out in any order. The next barrier comes before the next overwrite
-    ///    of the log, so until they are on the medium a recovery can write them again.
+    /// # Errors
+    /// `ENOMEM`.
+    pub(crate) fn new(header: B, seed: u64, blocks: usize, size: usize) -> Result<Self> {
+        let mut bounce = room(blocks * size)?;
+        bounce.resize(blocks * size, 0);
+        Ok(Self {
+            header,
+            seed,
+            bounce,
+            targets: room(blocks)?,
+        })
+    }
+}
+
+impl<D: BlockDevice> Journal<D> {
+    /// Writes the running transaction to the log; operations go on meanwhile, and join the next
+    /// one. Returns whether there was anything to write.
+    ///
+    /// One write with a barrier is enough: everything written before is on the medium before the
+    /// record is, the record's checksum covers the rest of the transaction, and all of it is on
+    /// the medium when the write returns.
     ///
     /// # Errors
     /// `EIO`, after which the journal has aborted.
-    pub(crate) fn commit_running(&self, state: &mut State<D::Buf>) -> Result {
-        self.write_log(state)
-            .map_err(|cause| state.abort("writing the log", cause))?;
-        state.log_empty = false;
-        write_home(&self.device, state.running.members())
-            .map_err(|cause| state.abort("writing the blocks in place", cause))?;
-        state.running.clear();
+    pub(crate) fn commit_running(&self, io: &mut Io<D::Buf>) -> Result<bool> {
+        let Some((record, place)) = self.start_commit(io)? else {
+            return Ok(false);
+        };
+        self.write_log(io, &record, place)
+            .map_err(|cause| self.abort("writing the log", cause))?;
+        self.finish_commit(place)?;
+        Ok(true)
+    }
+
+    /// Makes the running transaction the committing one, and gives it its place in the ring.
+    fn start_commit(&self, io: &mut Io<D::Buf>) -> Result<Option<(Record, Place)>> {
+        self.renew_header(io)?;
+        let mut guard = loop {
+            let mut state = self.lock()?;
+            if state.running.is_empty() {
+                return Ok(None);
+            }
+            if state.live.is_empty() {
+                state.running.revoke_nothing();
+            }
+            if !state.running.revokes_all {
+                break state;
+            }
+            // More is to be revoked than a record holds: empty the log, then nothing is.
+            drop(state);
+            self.checkpoint(io)?;
+        };
+        let state = &mut *guard;
+        let number = |n: usize| u64::try_from(n).map_err(|_| Errno::E2BIG);
+        let record = Record {
+            seed: io.seed,
+            sequence: state.sequence,
+            count: number(state.running.members().len())?,
+            revoked: number(state.running.revoked().len())?,
+        };
+        let place = Place {
+            sequence: state.sequence,
+            position: state.head,
+        };
+        core::mem::swap(&mut state.running, &mut state.committing);
         state.sequence += 1;
+        state.head = self.area.after(place.position, record.total());
+        state.used += record.total();
+        Ok(Some((record, place)))
+    }
+
+    /// Gives the header a number that no commit before the last mount can have used; a no-op but
+    /// for the first commit of a mount that found nothing to replay.
+    fn renew_header(&self, io: &mut Io<D::Buf>) -> Result {
+        let tail = {
+            let state = self.lock()?;
+            if !state.fresh || state.running.is_empty() {
+                return Ok(());
+            }
+            Place {
+                sequence: state.sequence,
+                position: state.head,
+            }
+        };
+        self.write_tail(io, tail)?;
+        self.lock()?.fresh = false;
         Ok(())
     }
 
-    fn write_log(&self, state: &mut State<D::Buf>) -> Result {
-        let members = state.running.members();
-        let count = u64::try_from(members.len()).map_err(|_| Errno::E2BIG)?;
-        let descriptor_count = Area::descriptors(count);
-        let size = usize::try_from(descriptor_count).map_err(|_| Errno::E2BIG)? * D::BLOCK_SIZE;
-        let descriptors = state.descriptors.get_mut(..size).ok_or(Errno::E2BIG)?;
-        encode_targets(members.iter().map(|m| m.block.0), descriptors);
-        let mut body = crc32c(body_checksum(state.sequence), descriptors);
-        for member in members {
-            body = crc32c(body, &member.buf.bytes()?);
-        }
+    /// Writes the header; behind it everything that was written before.
+    pub(crate) fn write_tail(&self, io: &mut Io<D::Buf>, tail: Place) -> Result {
         let header = Header {
-            sequence: state.sequence,
-            count,
-            body,
+            tail,
+            seed: io.seed,
         };
-        set_header::<D>(self.area, &self.header, &header)?;
-        let header_bytes = self.header.bytes()?;
-        self.write_log_blocks(&header_bytes, descriptors, members)
+        write_header(&self.device, self.area, &io.header, &header)
+            .map_err(|cause| self.abort("writing the header of the log", cause))?;
+        self.lock()?.tail = tail;
+        Ok(())
     }
 
-    /// Writes the blocks of the log; small transactions in one go.
-    fn write_log_blocks(
-        &self,
-        header: &[u8],
-        descriptors: &[u8],
-        members: &[Member<D::Buf>],
-    ) -> Result {
-        let mut places = (1..).map(|index| self.area.block(index));
-        let mut fixed = room(descriptors.len() / D::BLOCK_SIZE + 1)?;
-        let parts = descriptors.chunks(D::BLOCK_SIZE);
-        fixed.extend(parts.map_while(|data| {
-            let target = places.next()?;
-            Some(BlockWrite { target, data })
-        }));
-        let (mut rest, mut first) = (members, true);
-        loop {
-            let (now, later) = rest.split_at(rest.len().min(BATCH));
-            let last = later.is_empty();
-            if last {
-                let target = self.area.block(0);
-                fixed.push(BlockWrite {
-                    target,
-                    data: header,
-                });
-            }
-            // The first barrier protects the old log, the last one makes the new log durable.
-            let order = if first || last {
-                WriteOrder::Barrier
-            } else {
-                WriteOrder::Any
-            };
-            write_batch(&self.device, &fixed, now, &mut places, order)?;
-            if last {
-                return Ok(());
-            }
-            fixed.clear();
-            (rest, first) = (later, false);
+    /// Writes the contents, and with the last of them the record; small transactions in one go.
+    fn write_log(&self, io: &mut Io<D::Buf>, record: &Record, place: Place) -> Result {
+        let records = usize::try_from(record.blocks()).map_err(|_| Errno::E2BIG)?;
+        let batch = io.bounce.len() / D::BLOCK_SIZE;
+        let mut left = 0..usize::try_from(record.count).map_err(|_| Errno::E2BIG)?;
+        let mut at = record.blocks();
+        let mut sum = 0;
+        while left.len() + records > batch {
+            let now = left.start..left.start + left.len().min(batch);
+            let bytes = io.bounce.get_mut(..now.len() * D::BLOCK_SIZE);
+            let bytes = bytes.ok_or(Errno::E2BIG)?;
+            sum = self.copy_members(&now, sum, bytes)?;
+            self.write_blocks(bytes, self.places(place, at), WriteOrder::Any)?;
+            at += u64::try_from(now.len()).map_err(|_| Errno::E2BIG)?;
+            left.start = now.end;
         }
+        let all = (records + left.len()) * D::BLOCK_SIZE;
+        let bytes = io.bounce.get_mut(..all).ok_or(Errno::E2BIG)?;
+        let (head, contents) = bytes.split_at_mut(records * D::BLOCK_SIZE);
+        sum = self.copy_members(&left, sum, contents)?;
+        {
+            let state = self.lock()?;
+            let targets = state.committing.members().iter().map(|m| m.number());
+            let revoked = state.committing.revoked().iter().copied();
+            record.encode(targets.chain(revoked), sum, head)?;
+        }
+        let places = self.places(place, 0).take(records);
+        let places = places.chain(self.places(place, at));
+        self.write_blocks(bytes, places, WriteOrder::Barrier)
+    }
+
+    /// The blocks of the ring from `skip` blocks behind `place`.
+    fn places(&self, place: Place, skip: u64) -> impl Iterator<Item = BlockNo> {
+        (skip..).map(move |n| self.area.block(self.area.after(place.position, n)))
+    }
+
+    /// Copies what members of the committing transaction are to become, as the log stores it.
+    /// Returns the checksum `sum`, continued over the copies.
+    fn copy_members(&self, which: &Range<usize>, sum: u32, out: &mut [u8]) -> Result<u32> {
+        let mut state = self.lock()?;
+        let members = state.committing.members_mut().get_mut(which.clone());
+        let blocks = out.chunks_exact_mut(D::BLOCK_SIZE);
+        for (member, out) in members.ok_or(Errno::E2BIG)?.iter_mut().zip(blocks) {
+            copy_contents(&member.buf, member.frozen.as_deref(), out)?;
+            if let Some((head @ &mut MAGIC, _)) = out.split_first_chunk_mut() {
+                *head = [0; 8];
+                member.escaped = true;
+            }
+        }
+        drop(state);
+        Ok(crc32c(sum, out))
+    }
+
+    /// The committing transaction is durable.
+    fn finish_commit(&self, place: Place) -> Result {
+        let mut guard = self.lock()?;
+        let state = &mut *guard;
+        // What it revokes needs no home any more, and may soon hold something else.
+        let revoked = state.committing.revoked();
+        state
+            .live
+            .retain(|block, _| revoked.binary_search(&block).is_err());
+        let members = state.committing.drain().map(|member| {
+            let logged = Logged {
+                place,
+                home: Some(member.buf),
+                frozen: member.frozen,
+            };
+            (member.block.0, logged)
+        });
+        state.live.merge(members);
+        state.committing.clear();
+        state.durable = place.sequence;
+        Ok(())
+    }
+
+    /// Writes blocks to `places`.
+    pub(crate) fn write_blocks(
+        &self,
+        bytes: &[u8],
+        places: impl Iterator<Item = BlockNo>,
+        order: WriteOrder,
+    ) -> Result {
+        write_blocks(&self.device, bytes, places, order)
     }
 }
 
-/// Writes blocks to their own places, in any order.
-pub(crate) fn write_home<D: BlockDevice>(dev: &D, members: &[Member<D::Buf>]) -> Result {
-    members.chunks(BATCH).try_for_each(|now| {
-        let mut places = now.iter().map(|m| m.block);
-        write_batch(dev, &[], now, &mut places, WriteOrder::Any)
-    })
+/// The contents of a block, from memory of its own or from the cache.
+pub(crate) fn copy_contents<B: BlockBuf>(buf: &B, frozen: Option<&[u8]>, out: &mut [u8]) -> Result {
+    let from = |bytes: &[u8], out: &mut [u8]| match bytes.len() == out.len() {
+        true => out.copy_from_slice(bytes),
+        false => out.fill(0),
+    };
+    match frozen {
+        Some(frozen) => from(frozen, out),
+        None => from(&buf.bytes()?, out),
+    }
+    Ok(())
 }
 
-/// Writes `fixed` and the contents of `members`, these to `places`, in one call.
-fn write_batch<D: BlockDevice>(
+/// Writes the blocks in `bytes` to `places`.
+pub(crate) fn write_blocks<D: BlockDevice>(
     dev: &D,
-    fixed: &[BlockWrite<'_>],
-    members: &[Member<D::Buf>],
-    places: &mut dyn Iterator<Item = BlockNo>,
+    bytes: &[u8],
+    places: impl Iterator<Item = BlockNo>,
     order: WriteOrder,
 ) -> Result {
-    let mut locked = room(members.len())?;
-    for member in members {
-        locked.push(member.buf.bytes()?);
-    }
-    let mut writes = room(fixed.len() + locked.len())?;
-    writes.extend_from_slice(fixed);
-    let contents = locked.iter().zip(places);
-    writes.extend(contents.map(|(data, target)| BlockWrite { target, data }));
+    let mut writes = room(bytes.len() / D::BLOCK_SIZE)?;
+    let blocks = bytes.chunks_exact(D::BLOCK_SIZE).zip(places);
+    writes.extend(blocks.map(|(data, target)| BlockWrite { target, data }));
     dev.write(&writes, order)
 }
 
+/// Puts `header` into the cached block `buf`, and on the medium behind everything written before.
+pub(crate) fn write_header<D: BlockDevice>(
+    dev: &D,
+    area: crate::area::Area,
+    buf: &D::Buf,
+    header: &Header,
+) -> Result {
+    let encoded = header.encode(area);
+    {
+        let mut bytes = buf.bytes_mut()?;
+        bytes.fill(0);
+        let (head, _) = bytes.split_first_chunk_mut().ok_or(Errno::EINVAL)?;
+        *head = encoded;
+    }
+    let bytes = buf.bytes()?;
+    write_blocks(
+        dev,
+        &bytes,
+        core::iter::once(area.block(0)),
+        WriteOrder::Barrier,
+    )
+}
+
 /// An empty vector for `len` elements.
-fn room<T>(len: usize) -> Result<Vec<T>> {
+pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
     vec.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
     Ok(vec)

@@ -1,53 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The bytes of the log: header and descriptors (see `FORMAT.md`).
+//! [`Header`]: where recovery begins (see `FORMAT.md`).
 
-use crate::area::Area;
+use crate::area::{Area, Place};
 use crate::crc32c::crc32c;
 use bento::{Errno, Result};
 
 /// Bytes of the header that mean something; all of them lie in the first sector of its block, so
 /// that a torn write leaves the old header or the new one.
 pub(crate) const HEADER_SIZE: usize = 64;
-/// Bytes per target in a descriptor block.
-pub(crate) const TARGET_SIZE: usize = 8;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"BLog");
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Offset of the header's own checksum.
 const CHECKSUM_AT: usize = 60;
+/// Sequence numbers end here; at a million transactions a second that takes longer than 100 000
+/// years.
+const LAST_SEQUENCE: u64 = 1 << 62;
 
-/// The header: which transaction the log holds.
+/// The header: the first transaction that a recovery looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Number of the transaction; the next one has the next number.
-    pub(crate) sequence: u64,
-    /// How many blocks it changed; 0 where there is nothing to replay.
-    pub(crate) count: u64,
-    /// Checksum of sequence, descriptors and contents ([`body_checksum`]).
-    pub(crate) body: u32,
+    /// Number and place of that transaction. It need not be there: then there is nothing to do.
+    pub(crate) tail: Place,
+    /// Tells the records of this log from those of an older one in the same place.
+    pub(crate) seed: u64,
 }
 
 impl Header {
-    /// A log without a transaction, after transaction `sequence`.
-    pub(crate) fn empty(sequence: u64) -> Self {
-        Self {
-            sequence,
-            count: 0,
-            body: body_checksum(sequence),
-        }
-    }
-
     /// The bytes on disk, for the log in `area`.
     pub(crate) fn encode(&self, area: Area) -> [u8; HEADER_SIZE] {
         let mut out = [0; HEADER_SIZE];
         let fields = [
             &MAGIC.to_le_bytes()[..],
             &VERSION.to_le_bytes(),
-            &self.sequence.to_le_bytes(),
+            &self.tail.sequence.to_le_bytes(),
             &area.start.to_le_bytes(),
             &area.blocks.to_le_bytes(),
-            &self.count.to_le_bytes(),
-            &self.body.to_le_bytes(),
+            &self.tail.position.to_le_bytes(),
+            &self.seed.to_le_bytes(),
         ];
         let bytes = fields.into_iter().flatten();
         for (to, from) in out.iter_mut().zip(bytes) {
@@ -85,7 +75,7 @@ impl Fields<'_> {
             return Err("no magic number; the area does not hold a log");
         }
         if self.u32().ok_or(SHORT)? != VERSION {
-            return Err("unknown version");
+            return Err("unknown version; use the tools of the version that made it");
         }
         if crc32c(0, covered) != u32::from_le_bytes(*stored) {
             return Err("checksum is wrong; the header is damaged");
@@ -94,20 +84,16 @@ impl Fields<'_> {
         if self.u64().ok_or(SHORT)? != area.start || self.u64().ok_or(SHORT)? != area.blocks {
             return Err("belongs to a log of another place or size");
         }
-        let count = self.u64().ok_or(SHORT)?;
-        if count > area.capacity() {
-            return Err("holds more blocks than the log has room for");
+        let position = self.u64().ok_or(SHORT)?;
+        if !area.is_place(position) {
+            return Err("names a place outside of the log");
         }
-        // The next transaction needs a number above this one.
-        if sequence == u64::MAX {
-            return Err("sequence number is used up");
+        if sequence == 0 || sequence >= LAST_SEQUENCE {
+            return Err("sequence number is impossible");
         }
-        let body = self.u32().ok_or(SHORT)?;
-        Ok(Header {
-            sequence,
-            count,
-            body,
-        })
+        let seed = self.u64().ok_or(SHORT)?;
+        let tail = Place { sequence, position };
+        Ok(Header { tail, seed })
     }
 
     fn u32(&mut self) -> Option<u32> {
@@ -123,31 +109,10 @@ impl Fields<'_> {
     }
 }
 
-/// The start of a body checksum: it covers the sequence number, then the descriptor blocks, then
-/// the contents, each continued with [`crc32c`].
-pub(crate) fn body_checksum(sequence: u64) -> u32 {
-    crc32c(0, &sequence.to_le_bytes())
-}
-
-/// Puts `targets` into descriptor blocks; what is left of the last one becomes zero.
-pub(crate) fn encode_targets(targets: impl Iterator<Item = u64>, descriptors: &mut [u8]) {
-    descriptors.fill(0);
-    let (slots, _) = descriptors.as_chunks_mut::<TARGET_SIZE>();
-    for (slot, target) in slots.iter_mut().zip(targets) {
-        *slot = target.to_le_bytes();
-    }
-}
-
-/// The targets in descriptor blocks.
-pub(crate) fn decode_targets(descriptors: &[u8]) -> impl Iterator<Item = u64> {
-    let (slots, _) = descriptors.as_chunks::<TARGET_SIZE>();
-    slots.iter().map(|slot| u64::from_le_bytes(*slot))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{HEADER_SIZE, Header};
-    use crate::area::Area;
+    use super::{HEADER_SIZE, Header, LAST_SEQUENCE};
+    use crate::area::{Area, Place};
     use bento::Errno;
 
     const AREA: Area = Area {
@@ -155,19 +120,23 @@ mod tests {
         blocks: 64,
     };
 
+    const fn header(sequence: u64, position: u64) -> Header {
+        Header {
+            tail: Place { sequence, position },
+            seed: 0xdead_beef_0bad_f00d,
+        }
+    }
+
     #[test]
     fn a_header_comes_back() {
-        let header = Header {
-            sequence: 77,
-            count: 62,
-            body: 0xdead_beef,
-        };
-        assert_eq!(Header::decode(&header.encode(AREA), AREA), Ok(header));
+        for header in [header(1, 1), header(77, 63), header(LAST_SEQUENCE - 1, 2)] {
+            assert_eq!(Header::decode(&header.encode(AREA), AREA), Ok(header));
+        }
     }
 
     #[test]
     fn any_changed_bit_is_noticed() {
-        let good = Header::empty(5).encode(AREA);
+        let good = header(5, 6).encode(AREA);
         for bit in 0..HEADER_SIZE * 8 {
             let mut bad = good;
             if let Some(byte) = bad.get_mut(bit / 8) {
@@ -183,15 +152,12 @@ mod tests {
             start: 4,
             blocks: 64,
         };
-        let full = Header {
-            sequence: 1,
-            count: AREA.capacity() + 1,
-            body: 0,
-        };
         for bytes in [
-            Header::empty(1).encode(other),
-            full.encode(AREA),
-            Header::empty(u64::MAX).encode(AREA),
+            header(1, 1).encode(other),
+            header(1, 0).encode(AREA),
+            header(1, 64).encode(AREA),
+            header(0, 1).encode(AREA),
+            header(LAST_SEQUENCE, 1).encode(AREA),
         ] {
             assert_eq!(Header::decode(&bytes, AREA), Err(Errno::EUCLEAN));
         }

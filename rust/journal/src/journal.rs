@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! [`Journal`]: the log of one mount.
 
-use crate::area::{self, Area};
+use crate::area::{self, Area, Place};
+use crate::commit::{BATCH, Io, write_header};
 use crate::header::Header;
 use crate::state::State;
 use crate::{Tx, recover};
 use bento::sync::{Mutex, MutexGuard};
-use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder};
+use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
 
 /// The log of one mount, and the only way to change metadata.
 ///
-/// All methods may sleep. [`Journal::begin`], [`Journal::commit`] and the other methods that say
-/// "takes the handle lock" must not be called by a task that holds a [`Tx`]: it would wait for
-/// itself.
+/// All methods may sleep. None but [`Journal::read`] and [`Journal::device`] may be called by a
+/// task that holds a [`Tx`]: it would wait for itself.
 pub struct Journal<D: BlockDevice> {
     pub(crate) device: D,
     pub(crate) area: Area,
     pub(crate) read_only: bool,
-    /// The cached header block, held so that the cache never shows an older header than the
-    /// device: a stale one could make a later recovery replay a transaction of the past.
-    pub(crate) header: D::Buf,
+    /// Held while waiting for `io` only, so that whoever needs `io` again and again lets those in
+    /// who wait.
+    queue: Mutex<()>,
+    /// Held over device I/O of commits and checkpoints.
+    io: Mutex<Io<D::Buf>>,
+    /// The handle lock; never held over a write.
     pub(crate) state: Mutex<State<D::Buf>>,
 }
 
@@ -31,13 +34,20 @@ impl<D: BlockDevice> Journal<D> {
 
     /// Writes an empty log to `blocks` blocks from `start` (mkfs). Durable on return.
     ///
+    /// `seed` must differ from that of any log that was in the same place before; a random number
+    /// does. What is left of an older log is then never taken for a part of this one.
+    ///
     /// # Errors
     /// `EINVAL` (logged) where the area is too small ([`Journal::MIN_BLOCKS`]), too large
     /// ([`Journal::MAX_BLOCKS`]) or behind the end of the device; `EIO`, `EROFS`, `ENOMEM`.
-    pub fn format(dev: &D, start: BlockNo, blocks: u64) -> Result {
+    pub fn format(dev: &D, start: BlockNo, blocks: u64, seed: u64) -> Result {
         let area = Area::new(dev, start, blocks)?;
         let block = dev.zeroed(area.block(0))?;
-        write_header(dev, area, &block, &Header::empty(0))
+        let tail = Place {
+            sequence: 1,
+            position: 1,
+        };
+        write_header(dev, area, &block, &Header { tail, seed })
     }
 
     /// Opens the log and replays what the last use left in it.
@@ -54,39 +64,45 @@ impl<D: BlockDevice> Journal<D> {
     /// to replay and the device is read-only. `EIO`, `ENOMEM`.
     pub fn open(dev: D, start: BlockNo, blocks: u64, read_only: bool) -> Result<Self> {
         let area = Area::new(&dev, start, blocks)?;
-        let header = dev.read(area.block(0))?;
-        let found = Header::decode(&header.bytes()?, area)?;
-        recover::recover(&dev, area, &found, &header)?;
-        Self::assemble(dev, area, read_only, header, found.sequence + 1)
+        let block = dev.read(area.block(0))?;
+        let found = Header::decode(&block.bytes()?, area)?;
+        let replayed = recover::recover(&dev, area, &found, &block)?;
+        let state = State::new(replayed.unwrap_or(found.tail), replayed.is_none());
+        Self::assemble(dev, area, read_only, (block, found.seed), state)
     }
 
-    /// Opens the log of a device that is looked at as it is: the log is not checked,
-    /// replayed or written, no operation can begin, and metadata may be that of the middle of an operation.
+    /// Opens the log of a device that is looked at as it is: the log is not checked, replayed or
+    /// written, no operation can begin, and metadata may be that of the middle of an operation.
     ///
     /// # Errors
     /// `EINVAL` (logged): impossible area. `EIO`, `ENOMEM`.
     pub fn open_unrecovered(dev: D, start: BlockNo, blocks: u64) -> Result<Self> {
         let area = Area::new(&dev, start, blocks)?;
-        let header = dev.read(area.block(0))?;
-        Self::assemble(dev, area, true, header, 1)
+        let block = dev.read(area.block(0))?;
+        let tail = Place {
+            sequence: 1,
+            position: 1,
+        };
+        Self::assemble(dev, area, true, (block, 0), State::new(tail, true))
     }
 
-    /// A journal that goes on with transaction `sequence` on an empty log.
+    /// A journal from its parts: header block, seed, and state.
     pub(crate) fn assemble(
         device: D,
         area: Area,
         read_only: bool,
-        header: D::Buf,
-        sequence: u64,
+        (header, seed): (D::Buf, u64),
+        state: State<D::Buf>,
     ) -> Result<Self> {
-        let descriptors = Area::descriptors(area.capacity());
-        let bytes = usize::try_from(descriptors).map_err(|_| Errno::EINVAL)? * D::BLOCK_SIZE;
-        let state = State::new(sequence, true, bytes)?;
+        let read_only = read_only || device.read_only();
+        let ring = usize::try_from(area.ring()).map_err(|_| Errno::EINVAL)?;
+        let batch = if read_only { 0 } else { ring.min(BATCH) };
         Ok(Self {
-            read_only: read_only || device.read_only(),
+            read_only,
             device,
             area,
-            header,
+            queue: Mutex::new(()),
+            io: Mutex::new(Io::new(header, seed, batch, D::BLOCK_SIZE)?),
             state: Mutex::new(state),
         })
     }
@@ -106,8 +122,9 @@ impl<D: BlockDevice> Journal<D> {
     /// Starts an operation that will change at most `credits` distinct blocks.
     ///
     /// Takes the handle lock until the [`Tx`] is gone: there is one at a time. All memory that
-    /// the operation and its commit need is taken here. Where the running transaction and
-    /// `credits` do not fit the log together, the running one is made durable first.
+    /// the operation and its commit need is taken here, and its room in the log: where there is
+    /// not enough, the log is emptied first, which takes a while. [`Journal::sync`] every few
+    /// seconds keeps that rare.
     ///
     /// # Errors
     /// `E2BIG`: more than [`Journal::max_credits`]. `EROFS`: opened read-only. `ENOMEM`. `EIO`:
@@ -124,12 +141,39 @@ impl<D: BlockDevice> Journal<D> {
             return Err(Errno::E2BIG);
         }
         let mut state = self.lock()?;
-        if state.running.members().len() + credits > self.max_credits() {
-            self.commit_running(&mut state)?;
+        if !state.has_room(self.area, credits) {
+            drop(state);
+            state = self.make_room(credits)?;
         }
-        state.running.reserve(credits)?;
-        state.reserve_copies(credits, D::BLOCK_SIZE)?;
+        state.reserve(credits, D::BLOCK_SIZE)?;
         Tx::new(self, state, credits)
+    }
+
+    /// Whether [`Journal::begin`] would get room for `credits` blocks without waiting for the
+    /// device, as things are. Takes the handle lock.
+    ///
+    /// # Errors
+    /// `EIO`: the journal has aborted.
+    pub fn has_room(&self, credits: usize) -> Result<bool> {
+        Ok(self.lock()?.has_room(self.area, credits))
+    }
+
+    /// Waits until the log has room for `credits` more blocks.
+    fn make_room(&self, credits: usize) -> Result<MutexGuard<'_, State<D::Buf>>> {
+        let mut io = self.turn()?;
+        loop {
+            let state = self.lock()?;
+            if state.has_room(self.area, credits) {
+                return Ok(state);
+            }
+            let used = state.used > 0;
+            drop(state);
+            if used {
+                self.checkpoint(&mut io)?;
+            } else {
+                self.commit_running(&mut io)?;
+            }
+        }
     }
 
     /// Shows the current contents of a metadata block, outside of any operation.
@@ -146,36 +190,61 @@ impl<D: BlockDevice> Journal<D> {
     }
 
     /// Makes durable: every operation that was committed before, and all data that was written to
-    /// the device before. Takes the handle lock. With nothing to log it is one flush.
+    /// the device before. With nothing to log it is one flush.
     ///
     /// # Errors
     /// `EIO`: the device failed, and the journal has aborted; or it had aborted before.
     pub fn commit(&self) -> Result {
-        self.commit_through(u64::MAX)
+        let last = {
+            let state = self.lock()?;
+            state.sequence - u64::from(state.running.is_empty())
+        };
+        self.commit_through(last)
     }
 
     /// As [`Journal::commit`], for a caller whose last change was part of transaction `sequence`
     /// ([`Tx::sequence`]): no log is written where that is durable already, only the device is
     /// flushed for the sake of data.
     ///
+    /// Callers that come while a commit is being written share the next one.
+    ///
     /// # Errors
     /// As [`Journal::commit`].
     pub fn commit_through(&self, sequence: u64) -> Result {
-        let mut state = self.lock()?;
+        let (durable, running) = {
+            let state = self.lock()?;
+            (state.durable, state.sequence)
+        };
         if self.read_only {
             return Ok(());
         }
-        if sequence >= state.sequence && !state.running.is_empty() {
-            return self.commit_running(&mut state);
+        if durable < sequence {
+            let mut io = self.turn()?;
+            let durable = self.lock()?.durable;
+            if durable < sequence && self.commit_running(&mut io)? {
+                return Ok(());
+            }
+            // Somebody else's commit that began after this call has flushed the data, too.
+            if durable >= running {
+                return Ok(());
+            }
         }
-        // Others may go on while the device flushes.
-        drop(state);
-        self.device.flush().or_else(|cause| {
-            Err(self
-                .state
-                .lock()?
-                .abort("flushing the device after the log", cause))
-        })
+        self.device
+            .flush()
+            .map_err(|cause| self.abort("flushing the device after the log", cause))
+    }
+
+    /// As [`Journal::commit`]; then everything goes to its place, so that the log is empty but for
+    /// what others do meanwhile. For the host's periodic sync, and before an upgrade.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub fn sync(&self) -> Result {
+        self.commit()?;
+        if self.read_only {
+            return Ok(());
+        }
+        self.checkpoint_in_turns()
     }
 
     /// The number of the running transaction. Takes the handle lock.
@@ -186,37 +255,49 @@ impl<D: BlockDevice> Journal<D> {
         Ok(self.lock()?.sequence)
     }
 
-    /// How many blocks are free but wait for the running transaction to become durable; after
+    /// How many blocks are free but wait for a transaction to become durable; after
     /// [`Journal::commit`] they can be allocated. Takes the handle lock.
     ///
     /// # Errors
     /// `EIO`: the journal has aborted.
     pub fn pending_blocks(&self) -> Result<u64> {
-        Ok(self.lock()?.running.pending.blocks())
+        let state = self.lock()?;
+        Ok(state.running.pending.blocks() + state.committing.pending.blocks())
     }
 
-    /// Commits, waits for all blocks to be in place, and marks the log empty, so that the device
-    /// can be used read-only afterwards (unmount). The journal stays usable. Takes the handle lock.
+    /// Commits, waits for all blocks to be in place, and empties the log, so that the device can
+    /// be used read-only afterwards (unmount). The journal stays usable.
     ///
     /// # Errors
     /// As [`Journal::commit`].
     pub fn close(&self) -> Result {
-        let mut state = self.lock()?;
+        drop(self.lock()?);
         if self.read_only {
             return Ok(());
         }
-        if !state.running.is_empty() {
-            self.commit_running(&mut state)?;
+        let mut io = self.turn()?;
+        self.commit_running(&mut io)?;
+        self.checkpoint(&mut io)
+    }
+
+    /// The right to commit and to write home.
+    ///
+    /// # Errors
+    /// `EIO`: a task has panicked while it had it.
+    pub(crate) fn turn(&self) -> Result<MutexGuard<'_, Io<D::Buf>>> {
+        let taken = match self.queue.lock() {
+            Ok(_queue) => self.io.lock(),
+            Err(poisoned) => Err(poisoned),
+        };
+        taken.map_err(|poisoned| self.abort("a commit or checkpoint", poisoned.into()))
+    }
+
+    /// As [`State::abort`].
+    pub(crate) fn abort(&self, what: &str, cause: Errno) -> Errno {
+        match self.state.lock() {
+            Ok(mut state) => state.abort(what, cause),
+            Err(_) => Errno::EIO,
         }
-        if state.log_empty {
-            return Ok(());
-        }
-        // The barrier puts the home blocks on the medium before the header that forgets them.
-        let last = Header::empty(state.sequence - 1);
-        write_header(&self.device, self.area, &self.header, &last)
-            .map_err(|cause| state.abort("marking the log empty", cause))?;
-        state.log_empty = true;
-        Ok(())
     }
 
     /// The handle lock.
@@ -228,32 +309,6 @@ impl<D: BlockDevice> Journal<D> {
         state.check()?;
         Ok(state)
     }
-}
-
-/// Puts `header` into the cached block `buf`, and on the medium behind everything written before.
-pub(crate) fn write_header<D: BlockDevice>(
-    dev: &D,
-    area: Area,
-    buf: &D::Buf,
-    header: &Header,
-) -> Result {
-    set_header::<D>(area, buf, header)?;
-    let bytes = buf.bytes()?;
-    let write = BlockWrite {
-        target: area.block(0),
-        data: &bytes,
-    };
-    dev.write(&[write], WriteOrder::Barrier)
-}
-
-/// Puts `header` into the cached block `buf`.
-pub(crate) fn set_header<D: BlockDevice>(area: Area, buf: &D::Buf, header: &Header) -> Result {
-    let encoded = header.encode(area);
-    let mut bytes = buf.bytes_mut()?;
-    bytes.fill(0);
-    let (head, _) = bytes.split_first_chunk_mut().ok_or(Errno::EINVAL)?;
-    *head = encoded;
-    Ok(())
 }
 
 impl<D: BlockDevice> core::fmt::Debug for Journal<D> {

@@ -1,49 +1,81 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! [`State`]: what the handle lock protects.
 
+use crate::area::{Area, Place};
 use crate::running::Running;
+use crate::table::Table;
 use alloc::vec::Vec;
-use bento::{Errno, Result};
+use bento::{BlockBuf, BlockNo, Errno, Result};
+use core::ops::Range;
 
 /// Copies of blocks that are kept for the next operation; more than that is given back.
 const SPARE_COPIES: usize = 64;
 
+/// What the log on disk holds of a block.
+#[derive(Debug)]
+pub(crate) struct Logged<B> {
+    /// The newest durable transaction with this block.
+    pub(crate) place: Place,
+    /// The block, while the contents of that transaction still have to be written home.
+    pub(crate) home: Option<B>,
+    /// These contents, where the cache has those of a later transaction.
+    pub(crate) frozen: Option<Vec<u8>>,
+}
+
 /// Everything that changes; whoever holds the lock around it is the only writer of metadata.
+///
+/// # Invariants
+/// `running` is a transaction younger than `committing`, and that is younger than all in `live`.
+/// Where a block is in two of these, the older ones have its contents in `frozen`, or (`live`)
+/// need no contents. `used` and the most that `running` can take fit the ring together.
 #[derive(Debug)]
 pub(crate) struct State<B> {
-    /// Committed operations that are not durable yet.
+    /// Operations that are committed and not being written.
     pub(crate) running: Running<B>,
-    /// The number of the running transaction: one above that of the last durable one.
+    /// Operations that are being written to the log; empty at other times.
+    pub(crate) committing: Running<B>,
+    /// All blocks of the transactions in the log, as the newest durable one left them.
+    pub(crate) live: Table<Logged<B>>,
+    /// The number of the running transaction.
     pub(crate) sequence: u64,
-    /// The log on disk says that there is nothing to replay.
-    pub(crate) log_empty: bool,
+    /// The number of the last durable transaction.
+    pub(crate) durable: u64,
+    /// Where the running transaction will begin in the ring.
+    pub(crate) head: u64,
+    /// Blocks of the ring that may not be overwritten.
+    pub(crate) used: u64,
+    /// Where a recovery begins, as the header on disk says.
+    pub(crate) tail: Place,
+    /// The number that the header names may have been used by a commit that a crash cut off, so
+    /// the header must get a new one before anything is written to the log.
+    pub(crate) fresh: bool,
     /// A write failed: what is on disk is not known, so nothing may be written any more.
     aborted: bool,
     /// Memory for staged copies, each of one block.
     copies: Vec<Vec<u8>>,
-    /// Memory for the descriptor blocks of the largest transaction.
-    pub(crate) descriptors: Vec<u8>,
 }
 
-impl<B> State<B> {
-    /// The state before the first operation; the running transaction gets number `sequence`.
-    ///
-    /// # Errors
-    /// `ENOMEM`.
-    pub(crate) fn new(sequence: u64, log_empty: bool, descriptor_bytes: usize) -> Result<Self> {
-        let mut descriptors = Vec::new();
-        descriptors
-            .try_reserve_exact(descriptor_bytes)
-            .map_err(|_| Errno::ENOMEM)?;
-        descriptors.resize(descriptor_bytes, 0);
-        Ok(Self {
+impl<B: BlockBuf> State<B> {
+    /// The state before the first operation, with an empty log whose header says `tail`.
+    pub(crate) fn new(tail: Place, fresh: bool) -> Self {
+        let durable = if fresh {
+            tail.sequence
+        } else {
+            tail.sequence.saturating_sub(1)
+        };
+        Self {
             running: Running::new(),
-            sequence,
-            log_empty,
+            committing: Running::new(),
+            live: Table::new(),
+            sequence: durable + 1,
+            durable,
+            head: tail.position,
+            used: 0,
+            tail,
+            fresh,
             aborted: false,
             copies: Vec::new(),
-            descriptors,
-        })
+        }
     }
 
     /// # Errors
@@ -60,16 +92,33 @@ impl<B> State<B> {
         if !self.aborted {
             self.aborted = true;
             log::error!(
-                "journal: {what} of transaction {} failed ({cause}); nothing more is written, \
-                 check the device, unmount and mount again to recover",
-                self.sequence
+                "journal: {what} failed ({cause}) after transaction {} was durable; nothing more \
+                 is written, check the device, unmount and mount again to recover",
+                self.durable
             );
         }
         Errno::EIO
     }
 
-    /// Makes sure that `count` copies of `size` bytes can be taken without allocation.
-    pub(crate) fn reserve_copies(&mut self, count: usize, size: usize) -> Result {
+    /// The log has room for the running transaction with `credits` more blocks.
+    pub(crate) fn has_room(&self, area: Area, credits: usize) -> bool {
+        let count = u64::try_from(self.running.members().len() + credits);
+        count.is_ok_and(|count| self.used + Area::need(count) <= area.ring())
+    }
+
+    /// Takes the memory that an operation on `credits` blocks of `size` bytes needs, up to the day
+    /// when its changes are at home.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(crate) fn reserve(&mut self, credits: usize, size: usize) -> Result {
+        self.running.reserve(credits)?;
+        let members = self.running.members().len() + self.committing.members().len();
+        self.live.reserve(members + credits)?;
+        self.reserve_copies(credits, size)
+    }
+
+    fn reserve_copies(&mut self, count: usize, size: usize) -> Result {
         let missing = count.saturating_sub(self.copies.len());
         self.copies
             .try_reserve(missing)
@@ -92,5 +141,76 @@ impl<B> State<B> {
         if self.copies.len() < SPARE_COPIES {
             self.copies.push(copy);
         }
+    }
+
+    /// The block, where its cached contents are not those on disk.
+    pub(crate) fn held(&self, block: BlockNo) -> Option<&B> {
+        let member = self.running.get(block).or(self.committing.get(block));
+        let logged = || self.live.get(block.0)?.home.as_ref();
+        member.map(|m| &m.buf).or_else(logged)
+    }
+
+    /// Blocks that are no metadata any more: the running transaction does not write them, and
+    /// once it is durable no recovery does.
+    pub(crate) fn forget(&mut self, range: &Range<u64>) {
+        self.running.forget(range);
+        for member in self.committing.range(range) {
+            self.running.revoke(member.block.0);
+        }
+        for (block, _) in self.live.range(range) {
+            self.running.revoke(*block);
+        }
+    }
+
+    /// Makes the bytes `changed` of the cached block those of `copy`, which is the whole block as
+    /// the running transaction wants it. Where an older transaction still needs the contents,
+    /// it gets them.
+    ///
+    /// # Errors
+    /// `EIO`: the block cannot be locked.
+    pub(crate) fn publish(
+        &mut self,
+        block: BlockNo,
+        buf: B,
+        mut copy: Vec<u8>,
+        changed: Range<usize>,
+    ) -> Result {
+        let mut bytes = buf.bytes_mut()?;
+        if self.running.get(block).is_none()
+            && let Some(older @ None) = self.frozen(block)
+        {
+            bytes.swap_with_slice(&mut copy);
+            *older = Some(copy);
+        } else {
+            let from = copy.get(changed.clone()).ok_or(Errno::EINVAL)?;
+            let to = bytes.get_mut(changed).ok_or(Errno::EINVAL)?;
+            to.copy_from_slice(from);
+            self.give_back(copy);
+        }
+        drop(bytes);
+        self.running.insert(block, buf);
+        Ok(())
+    }
+
+    /// Where the newest transaction before the running one keeps the contents of `block`, if it
+    /// still needs them.
+    fn frozen(&mut self, block: BlockNo) -> Option<&mut Option<Vec<u8>>> {
+        match self.committing.get_mut(block) {
+            Some(member) => Some(&mut member.frozen),
+            None => {
+                let logged = self.live.get_mut(block.0)?;
+                logged.home.is_some().then_some(&mut logged.frozen)
+            }
+        }
+    }
+
+    /// The first part of `range` that is freed by a transaction that is not durable.
+    pub(crate) fn pending_in(&self, range: &Range<u64>) -> Option<Range<u64>> {
+        let committing = self.committing.pending.first_in(range);
+        let running = self.running.pending.first_in(range);
+        committing
+            .into_iter()
+            .chain(running)
+            .min_by_key(|r| r.start)
     }
 }

@@ -134,9 +134,9 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
             Ok(at) => at,
             Err(at) => {
                 self.may_stage(block)?;
-                // A block of the running transaction keeps its cached contents until this
-                // operation is committed, should the caller zero a block in use after all.
-                let buf = match self.state.running.get(block) {
+                // A block whose contents are in the cache alone keeps them until this operation
+                // is committed, should the caller zero a block in use after all.
+                let buf = match self.state.held(block) {
                     Some(buf) => buf.clone(),
                     None => self.journal.device.zeroed(block)?,
                 };
@@ -177,8 +177,8 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
         Ok(())
     }
 
-    /// The block was freed by this operation or in the running transaction: it must not be
-    /// allocated yet.
+    /// The block was freed by this operation or in a transaction that is not durable: it must not
+    /// be allocated yet.
     #[must_use]
     pub fn is_pending(&self, block: BlockNo) -> bool {
         let end = block.0.saturating_add(1);
@@ -189,8 +189,8 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
     #[must_use]
     pub fn pending_in(&self, range: Range<u64>) -> Option<Range<u64>> {
         let own = self.freed.iter().filter_map(|r| overlap(r, &range));
-        let running = self.state.running.pending.first_in(&range);
-        own.chain(running).min_by_key(|r| r.start)
+        own.chain(self.state.pending_in(&range))
+            .min_by_key(|r| r.start)
     }
 
     /// Shows `seal` each block that the operation changes, so that it can complete it, by a
@@ -221,15 +221,21 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
     pub fn commit(mut self) -> Result {
         let state = &mut *self.state;
         for range in &self.forgotten {
-            state.running.forget(range);
+            state.forget(range);
         }
         for range in self.freed.drain(..) {
             state.running.pending.insert(range);
         }
         for staged in self.staged.drain(..) {
-            publish(&staged).map_err(|cause| state.abort("changing a cached block", cause))?;
-            state.running.insert(staged.block, staged.buf);
-            state.give_back(staged.copy);
+            let Staged {
+                block,
+                buf,
+                copy,
+                changed,
+            } = staged;
+            state
+                .publish(block, buf, copy, changed)
+                .map_err(|cause| state.abort("changing a cached block", cause))?;
         }
         Ok(())
     }
@@ -296,16 +302,6 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
             }
         }
     }
-}
-
-/// Copies the changed bytes into the cached block.
-fn publish<B: BlockBuf>(staged: &Staged<B>) -> Result {
-    let range = staged.changed.clone();
-    let from = staged.copy.get(range.clone()).ok_or(Errno::EINVAL)?;
-    let mut bytes = staged.buf.bytes_mut()?;
-    let to = bytes.get_mut(range).ok_or(Errno::EINVAL)?;
-    to.copy_from_slice(from);
-    Ok(())
 }
 
 /// The smallest range that includes both; an empty one includes nothing.

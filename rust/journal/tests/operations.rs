@@ -7,7 +7,7 @@ use journal::Journal;
 
 fn journal() -> (MemDisk, Journal<MemDisk>) {
     let disk = MemDisk::new(600);
-    Journal::format(&disk, BlockNo(4), 20).expect("a possible place");
+    Journal::format(&disk, BlockNo(4), 20, 7).expect("a possible place");
     let journal = Journal::open(disk.clone(), BlockNo(4), 20, false).expect("a new log");
     (disk, journal)
 }
@@ -42,7 +42,7 @@ fn only_the_bytes_that_were_written_change() {
         tx.write(BlockNo(30), at, &[value]).expect("inside");
         tx.commit().expect("healthy");
     }
-    journal.commit().expect("healthy");
+    journal.sync().expect("healthy");
     let image = disk.image();
     let block = image.block(30).expect("inside");
     let changed = (0..).zip(&block[..]).filter(|(_, b)| **b != 0);
@@ -95,9 +95,10 @@ fn freed_blocks_are_pending_until_the_commit() {
 }
 
 #[test]
-fn a_full_log_is_committed_by_the_next_operation_that_needs_room() {
+fn a_full_log_is_emptied_by_the_next_operation_that_needs_room() {
     let (disk, journal) = journal();
     for n in 0..10u8 {
+        assert_eq!(journal.has_room(4), Ok(n % 4 != 0 || n == 0), "{n}");
         let mut tx = journal.begin(4).expect("room");
         for block in 0..4 {
             let block = BlockNo(100 + u64::from(n) * 4 + block);
@@ -107,17 +108,59 @@ fn a_full_log_is_committed_by_the_next_operation_that_needs_room() {
     }
     assert_eq!(
         journal.sequence(),
-        Ok(3),
+        Ok(4),
         "4 operations of 4 blocks fit 18 blocks"
     );
     let on_disk = |block| disk.image().block(block).expect("inside")[0];
     assert_eq!((on_disk(100), on_disk(131), on_disk(132)), (1, 8, 0));
 }
 
+/// Many small transactions stay in the log; blocks go home once.
+#[test]
+fn blocks_go_home_with_the_next_sync_and_only_the_newest_contents() {
+    let disk = CrashDisk::new(Image::new(64), bento_sim::Caching::Short);
+    Journal::format(&disk, BlockNo(4), 40, 7).expect("a possible place");
+    let journal = Journal::open(disk.clone(), BlockNo(4), 40, false).expect("a new log");
+    let writes = disk.trace().writes();
+    for round in 1..=10u8 {
+        let mut tx = journal.begin(2).expect("room");
+        tx.write(BlockNo(50), 0, &[round]).expect("inside");
+        tx.write(BlockNo(51 + u64::from(round)), 0, &[round])
+            .expect("inside");
+        tx.commit().expect("healthy");
+        journal.commit().expect("healthy");
+        assert_eq!(disk.image().block(50).expect("inside")[0], 0);
+    }
+    let logged = 1 + 10 * 3;
+    assert_eq!(
+        disk.trace().writes(),
+        writes + logged,
+        "header, transactions"
+    );
+    // Changed again, but not durable: what is durable goes home.
+    let mut tx = journal.begin(1).expect("room");
+    tx.write(BlockNo(50), 0, &[99]).expect("inside");
+    tx.commit().expect("healthy");
+    assert_eq!(journal.has_room(18), Ok(false));
+    drop(journal.begin(18).expect("waits"));
+    assert_eq!(
+        disk.trace().writes(),
+        writes + logged + 12,
+        "11 blocks, header"
+    );
+    assert_eq!(disk.image().block(50).expect("inside")[0], 10);
+    journal.sync().expect("healthy");
+    assert_eq!(disk.image().block(50).expect("inside")[0], 99);
+    let writes = disk.trace().writes();
+    journal.sync().expect("healthy");
+    journal.close().expect("healthy");
+    assert_eq!(disk.trace().writes(), writes, "nothing was left to do");
+}
+
 #[test]
 fn durable_changes_cost_no_log_write() {
     let disk = CrashDisk::new(Image::new(64), bento_sim::Caching::Short);
-    Journal::format(&disk, BlockNo(4), 20).expect("a possible place");
+    Journal::format(&disk, BlockNo(4), 20, 7).expect("a possible place");
     let journal = Journal::open(disk.clone(), BlockNo(4), 20, false).expect("a new log");
     let change = |value| {
         let mut tx = journal.begin(1).expect("room");
@@ -129,23 +172,55 @@ fn durable_changes_cost_no_log_write() {
     let first = change(1);
     journal.commit().expect("healthy");
     let second = change(2);
-    let writes = disk.trace().writes();
+    let (writes, events) = (disk.trace().writes(), disk.now());
     journal.commit_through(first).expect("healthy");
     assert_eq!(disk.trace().writes(), writes, "durable already");
+    assert_eq!(disk.now(), events + 1, "one flush, for data");
     journal.commit_through(second).expect("healthy");
-    assert_eq!(
-        disk.trace().writes(),
-        writes + 4,
-        "header, targets, contents; home"
-    );
+    assert_eq!(disk.trace().writes(), writes + 2, "record, contents");
+    assert_eq!(disk.now(), events + 1 + 4, "between two flushes");
     journal.commit().expect("healthy");
-    assert_eq!(disk.trace().writes(), writes + 4, "nothing left");
+    assert_eq!(disk.trace().writes(), writes + 2, "nothing left");
+}
+
+/// More revoked blocks than a record names: the log is emptied instead.
+#[test]
+fn any_number_of_logged_blocks_can_be_freed_at_once() {
+    let image = Image::new(2000);
+    let disk = CrashDisk::new(image, bento_sim::Caching::Short);
+    Journal::format(&disk, BlockNo(1), 1200, 7).expect("a possible place");
+    let journal = Journal::open(disk.clone(), BlockNo(1), 1200, false).expect("a new log");
+    let mut tx = journal.begin(500).expect("room");
+    for block in 1400..1900u64 {
+        tx.write(BlockNo(block), 0, &[1]).expect("inside");
+    }
+    tx.commit().expect("healthy");
+    journal.commit().expect("healthy");
+    for freed in [1400..1800u64, 1800..1900] {
+        let mut tx = journal.begin(1).expect("room");
+        tx.write(BlockNo(1300), 0, &[1]).expect("inside");
+        tx.free_later(freed).expect("inside");
+        tx.commit().expect("healthy");
+    }
+    journal.commit().expect("healthy");
+    for block in 1400..1900 {
+        let write = bento::BlockWrite {
+            target: BlockNo(block),
+            data: &[7; 4096],
+        };
+        bento::BlockDevice::write(&disk, &[write], bento::WriteOrder::Any).expect("inside");
+    }
+    let rebooted = MemDisk::from_image(disk.image(), bento_sim::Caching::Short);
+    drop(Journal::open(rebooted.clone(), BlockNo(1), 1200, false).expect("a good log"));
+    let image = rebooted.image();
+    assert!((1400..1900).all(|block| image.block(block).expect("inside")[0] == 7));
+    assert_eq!(image.block(1300).expect("inside")[0], 1);
 }
 
 #[test]
 fn a_transaction_larger_than_one_write_is_whole_after_recovery() {
     let disk = MemDisk::new(2000);
-    Journal::format(&disk, BlockNo(1), 900).expect("a possible place");
+    Journal::format(&disk, BlockNo(1), 900, 7).expect("a possible place");
     let faulty = FaultDisk::new(disk.clone());
     let journal = Journal::open(faulty.clone(), BlockNo(1), 900, false).expect("a new log");
     let mut tx = journal.begin(700).expect("room");
@@ -154,9 +229,10 @@ fn a_transaction_larger_than_one_write_is_whole_after_recovery() {
             .expect("inside");
     }
     tx.commit().expect("healthy");
-    // Six writes of at most 128 blocks take the log; the seventh goes to the home blocks.
-    faulty.fail(Fault::Write, 7);
-    assert_eq!(journal.commit(), Err(Errno::EIO));
+    // The header, then six writes of at most 128 blocks for the log; the eighth goes home.
+    faulty.fail(Fault::Write, 8);
+    assert_eq!(journal.commit(), Ok(()));
+    assert_eq!(journal.sync(), Err(Errno::EIO));
     drop(journal);
     let rebooted = MemDisk::from_image(disk.image(), bento_sim::Caching::Short);
     drop(Journal::open(rebooted.clone(), BlockNo(1), 900, false).expect("a good log"));

@@ -60,6 +60,16 @@ impl FormatOptions {
         }
         Geometry::new(blocks, inodes, self.log_blocks.unwrap_or(log))
     }
+
+    /// What tells the log from that of an earlier file system in the same place.
+    fn log_seed(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.uuid;
+        let [.., i, j, k, l, m, n, o, p] = self.uuid;
+        let halves = [[a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]];
+        let [low, high] = halves.map(u64::from_le_bytes);
+        let now = u64::from_le_bytes(self.now.sec.to_le_bytes());
+        low ^ high.rotate_left(32) ^ now.rotate_left(16) ^ u64::from(self.now.nsec)
+    }
 }
 
 /// Writes a new, empty file system on `dev`. What was there before is lost.
@@ -87,7 +97,7 @@ pub fn format<D: BlockDevice>(dev: &D, options: &FormatOptions) -> Result<Super>
     };
     erase(dev, BlockNo(layout::SUPER_BLOCK))?;
     let (log, log_blocks) = geometry.log();
-    Journal::format(dev, log, log_blocks)?;
+    Journal::format(dev, log, log_blocks, options.log_seed())?;
     let inodes = u64::from(geometry.inodes());
     // Slot 0 is never used, and slot 1 is the root.
     let slots = [0..1, 1..2];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Handing a live mount to the next build.
 //!
-//! What crosses: the state of the journal (its running transaction stays open; the changed blocks
-//! themselves are in the cache that both builds share), and the counts of free space, so that
-//! the pause does not grow with the device. Everything else is on the disk.
+//! What crosses: the state of the journal (its running transaction stays open, and what its log
+//! holds goes home later; the changed blocks themselves are in the cache that both builds share),
+//! and the counts of free space, so that the pause does not grow with the device. Everything else
+//! is on the disk.
 
 use crate::Xv6;
 use crate::orphan;
@@ -29,14 +30,14 @@ const TAG_READ_ONLY: u32 = 4;
 const TAG_UNRECOVERED: u32 = 5;
 
 impl<D: BlockDevice> Upgrade for Xv6<D> {
-    const SCHEMA: RangeInclusive<u32> = 1..=1;
+    const SCHEMA: RangeInclusive<u32> = 2..=2;
 
     fn prepare(&self) -> Result {
         if self.volume.read_only {
             return Ok(());
         }
         orphan::finish_left(&self.volume)?;
-        self.volume.journal.commit()
+        self.volume.journal.sync()
     }
 
     fn export(&self, out: &mut StateWriter) -> Result {

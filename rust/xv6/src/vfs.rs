@@ -262,7 +262,7 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
             return Ok(());
         }
         orphan::finish_left(&self.volume)?;
-        self.volume.journal.commit()?;
+        self.volume.journal.sync()?;
         self.volume.discard_freed()
     }
 }

@@ -10,6 +10,9 @@ use std::rc::Rc;
 use xv6::check::check;
 use xv6::{Node, Xv6};
 
+/// The state that this build exports.
+const SCHEMA: u32 = *<Xv6<MemDisk> as Upgrade>::SCHEMA.end();
+
 const REPAIR: MountOptions<'static> = MountOptions {
     repair: true,
     ..PLAIN
@@ -171,7 +174,7 @@ fn an_upgrade_carries_open_files_without_a_name_and_exact_counts() {
     let mut out = StateWriter::new();
     host.fs.export(&mut out).expect("export");
     let state = StateReader::new(out.as_bytes()).expect("well-formed");
-    let next = Xv6::import(host.dev.clone(), &PLAIN, 1, &state).expect("import");
+    let next = Xv6::import(host.dev.clone(), &PLAIN, SCHEMA, &state).expect("import");
     let (old, host) = (host.fs, Host::around(next, host.dev));
     drop(old);
     assert_eq!(host.free(), counts);
@@ -195,7 +198,7 @@ fn a_read_only_mount_that_becomes_writable_finishes_orphans_but_not_those_in_use
     let mut out = StateWriter::new();
     reader.export(&mut out).expect("export");
     let state = StateReader::new(out.as_bytes()).expect("well-formed");
-    let writer = Xv6::import(disk.clone(), &PLAIN, 1, &state).expect("import");
+    let writer = Xv6::import(disk.clone(), &PLAIN, SCHEMA, &state).expect("import");
     let host = Host::around(writer, disk);
     assert!(host.free().0 < before.0);
     host.create("f").expect("create");
@@ -218,11 +221,10 @@ fn a_damaged_state_is_refused_and_the_old_instance_goes_on() {
         let state = StateReader::new(bytes)?;
         Xv6::import(host.dev.clone(), &PLAIN, schema, &state).map(drop)
     };
-    assert_eq!(
-        import(2, out.as_bytes()),
-        Err(Errno::EINVAL),
-        "schema of the future"
-    );
+    for schema in [SCHEMA - 1, SCHEMA + 1] {
+        let refused = import(schema, out.as_bytes());
+        assert_eq!(refused, Err(Errno::EINVAL), "schema {schema}");
+    }
     let without = |missing: u32| {
         let mut partial = StateWriter::new();
         let state = StateReader::new(out.as_bytes()).expect("well-formed");
@@ -233,13 +235,14 @@ fn a_damaged_state_is_refused_and_the_old_instance_goes_on() {
     };
     for tag in 1..=3 {
         assert_eq!(
-            import(1, without(tag).as_bytes()),
+            import(SCHEMA, without(tag).as_bytes()),
             Err(Errno::EINVAL),
             "without {tag}"
         );
         let mut short = without(tag);
         short.record(tag, &[1, 2, 3]).expect("small");
-        assert_eq!(import(1, short.as_bytes()), Err(Errno::EINVAL), "{tag} cut");
+        let refused = import(SCHEMA, short.as_bytes());
+        assert_eq!(refused, Err(Errno::EINVAL), "{tag} cut");
     }
     host.create("g").expect("the old instance goes on");
     host.unmount();

@@ -12,15 +12,17 @@ use bento::{BlockDevice, BlockNo, Result};
 use bento_sim::Rng;
 use journal::{Journal, Tx};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(crate) const TABLE: BlockNo = BlockNo(1);
 pub(crate) const LOG_START: BlockNo = BlockNo(2);
-pub(crate) const LOG_BLOCKS: u64 = 20;
-pub(crate) const FIRST: u64 = 24;
-pub(crate) const BLOCKS: u64 = 44;
+pub(crate) const LOG_BLOCKS: u64 = 32;
+pub(crate) const SEED: u64 = 0x5eed;
+pub(crate) const FIRST: u64 = 36;
+pub(crate) const BLOCKS: u64 = 56;
 const BLOCK_SIZE: usize = 4096;
 const COUNTER_AT: usize = 3000;
-const CREDITS: usize = 8;
+pub(crate) const CREDITS: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -44,26 +46,30 @@ enum Change {
 }
 
 pub(crate) struct Store<D: BlockDevice> {
-    pub(crate) journal: Journal<D>,
+    pub(crate) journal: Arc<Journal<D>>,
     pub(crate) model: Model,
+    /// The model at the start and after every operation.
+    pub(crate) history: Vec<Model>,
     /// A broken store: freed blocks are used at once. The simulation must notice.
     pub(crate) hasty: bool,
 }
 
 /// Writes an empty store.
 pub(crate) fn format<D: BlockDevice>(dev: &D) -> Result {
-    Journal::format(dev, LOG_START, LOG_BLOCKS)
+    Journal::format(dev, LOG_START, LOG_BLOCKS, SEED)
 }
 
 impl<D: DataDevice + Clone> Store<D> {
     pub(crate) fn open(dev: D) -> Result<Self> {
         let journal = Journal::open(dev, LOG_START, LOG_BLOCKS, false)?;
         let mut store = Self {
-            journal,
+            journal: Arc::new(journal),
             model: Model::default(),
+            history: Vec::new(),
             hasty: false,
         };
         store.model = store.load()?;
+        store.history.push(store.model.clone());
         Ok(store)
     }
 
@@ -113,6 +119,7 @@ impl<D: DataDevice + Clone> Store<D> {
             return Ok(());
         }
         tx.commit()?;
+        self.history.push(next.clone());
         self.model = next;
         Ok(())
     }
