@@ -30,6 +30,13 @@ pub(crate) struct Args {
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Options as for mount(8), separated by commas: ro, noexec, allow_other and so on
+    ///
+    /// norecovery: with ro, show the image as a crash left it, without replaying the log.
+    ///
+    /// discard: give blocks that became free back to the device, or to the file system below the
+    /// image, once that is durable.
+    ///
+    /// commit=SECONDS: make changes durable that often (1 to 900, usually 5).
     #[arg(short = 'o', value_name = "OPTIONS")]
     options: Vec<String>,
     /// Stay in the foreground, for debuggers and service managers

@@ -10,6 +10,7 @@ use hello::{GREETING, Hello};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::process::Command;
 
 fn mount<F: FileSystem<Device = NoDevice>>(dir: &TempDir) -> Mounted
 where
@@ -83,6 +84,34 @@ fn hello_can_be_read_written_cut_and_listed() {
         0,
         "unmounted"
     );
+}
+
+#[test]
+fn what_the_file_system_does_not_offer_is_not_supported() {
+    use rustix::fs::{FallocateFlags, IFlags, XattrFlags, fallocate, ioctl_setflags};
+    use rustix::io::Errno as Os;
+    if !in_mount_test("hello_mount::what_the_file_system_does_not_offer_is_not_supported") {
+        return;
+    }
+    let dir = TempDir::new();
+    let mounted = mount::<Hello>(&dir);
+    let path = dir.path().join("hello");
+    let file = OpenOptions::new().write(true).open(&path).expect("open");
+    // Twice: the second answer may be the kernel's.
+    for _ in 0..2 {
+        let set = rustix::fs::fsetxattr(&file, "user.a", b"1", XattrFlags::empty());
+        assert_eq!(set, Err(Os::OPNOTSUPP));
+        let get = rustix::fs::fgetxattr(&file, "user.a", [0u8; 9].as_mut_slice());
+        assert_eq!(get, Err(Os::OPNOTSUPP));
+        let allocated = fallocate(&file, FallocateFlags::empty(), 0, 4096);
+        assert_eq!(allocated, Err(Os::OPNOTSUPP));
+        assert_eq!(ioctl_setflags(&file, IFlags::NODUMP), Err(Os::OPNOTSUPP));
+    }
+    let trimmed = Command::new("fstrim").arg(dir.path()).output();
+    let trimmed = trimmed.expect("fstrim(8) of util-linux");
+    assert!(!trimmed.status.success(), "{trimmed:?}");
+    drop(file);
+    mounted.unmount().expect("unmount");
 }
 
 /// `hello`, but looking up the name `bomb` panics.

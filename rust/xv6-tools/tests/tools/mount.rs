@@ -273,6 +273,44 @@ fn a_killed_server_loses_nothing_that_was_synced() {
 }
 
 #[test]
+fn without_recovery_an_image_is_shown_as_the_crash_left_it() {
+    if !in_mount_test("mount::without_recovery_an_image_is_shown_as_the_crash_left_it") {
+        return;
+    }
+    let dir = TempDir::new();
+    let image = image(&dir, "16M");
+    let mount = FuseMount::new(&dir, &image);
+    fs::write(mount.path("old"), b"old").expect("create");
+    mount.unmount();
+    let mount = FuseMount::new(&dir, &image);
+    let file = File::create(mount.path("new")).expect("create");
+    file.write_all_at(b"new", 0).expect("write");
+    file.sync_all().expect("fsync");
+    drop(file);
+    mount.kill();
+    let left = fs::read(&image).expect("read");
+    let mount = FuseMount::with(&dir, &image, "ro,norecovery");
+    assert_eq!(fs::read(mount.path("old")).expect("read"), b"old");
+    let refused = fs::write(mount.path("more"), b"").expect_err("read-only");
+    assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
+    mount.unmount();
+    assert!(
+        fs::read(&image).expect("read") == left,
+        "not a byte is written"
+    );
+
+    let at = dir.path().join("mnt");
+    let args = ["-o", "norecovery", text(&image), text(&at)];
+    let (code, error) = failure(&run("mount.fuse.xv6", &args));
+    assert_eq!(code, Some(32));
+    assert!(error.contains("needs ro"), "{error}");
+    let mount = FuseMount::new(&dir, &image);
+    assert_eq!(fs::read(mount.path("new")).expect("read"), b"new");
+    mount.unmount();
+    assert_clean(&image);
+}
+
+#[test]
 fn read_only_unknown_options_and_second_users_are_handled() {
     if !in_mount_test("mount::read_only_unknown_options_and_second_users_are_handled") {
         return;
