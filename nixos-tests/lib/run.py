@@ -37,7 +37,7 @@ class Run:
         self.name = name
         self.machine = machine
         self.config = config
-        self.passed = 0
+        self.subtests = {}  # name: "passed" or "failed", of the outermost ones
         self.failures = []
         self.depth = 0
         self.began = time.monotonic()
@@ -49,14 +49,16 @@ class Run:
         self.depth += 1
         try:
             yield
+            result = "passed"
         except BaseException:
             log(f"subtest: {name}: FAILED")
+            result = "failed"
             raise
         finally:
             self.depth -= 1
+            if self.depth == 0:
+                self.subtests[name] = result
         log(f"subtest: {name}: passed in {time.monotonic() - began:.1f} s")
-        if self.depth == 0:
-            self.passed += 1
 
     def names(self):
         """The globals that a scenario may use."""
@@ -102,16 +104,17 @@ class Run:
             self.failures.append(f"the kernel complained {len(bad)} times, first: {bad[0]}")
 
     def report(self, out):
-        if not self.failures and self.passed == 0:
-            self.passed = 1
+        passed = sum(result == "passed" for result in self.subtests.values())
+        if not self.failures and not self.subtests:
+            passed = 1
         for failure in self.failures:
             log(f"FAILED {self.name}: {failure}")
-        counts = {"passed": self.passed, "failed": len(self.failures), "skipped": 0}
+        counts = {"passed": passed, "failed": len(self.failures), "skipped": 0}
         seconds = round(time.monotonic() - self.began, 1)
         if out:
             out.mkdir(parents=True, exist_ok=True)
             (out / "console.log").write_text("\n".join(self.machine.console_lines()) + "\n")
-            result = {"scenario": self.name, "seconds": seconds, **counts}
+            result = {"scenario": self.name, "seconds": seconds, **counts, "subtests": self.subtests}
             (out / "result.json").write_text(json.dumps(result) + "\n")
         log(f"{self.name} took {seconds} s")
         print(", ".join(f"{number} {what}" for what, number in counts.items()), flush=True)

@@ -44,9 +44,9 @@ class CommandLine(unittest.TestCase):
 
     def test_disks_carry_serials_and_images_are_read_only(self):
         text = " ".join(self.line)
-        self.assertIn("file=/state/bento.img,if=none,format=raw,cache=writeback,readonly=off", text)
+        self.assertIn("file=/state/bento.img,if=none,format=raw,cache=writeback,discard=unmap,readonly=off", text)
         self.assertIn("virtio-blk-pci,drive=bento,serial=bento", text)
-        self.assertIn("file=guest,if=none,format=raw,cache=writeback,readonly=on", text)
+        self.assertIn("file=guest,if=none,format=raw,cache=writeback,discard=unmap,readonly=on", text)
 
 
 if __name__ == "__main__":

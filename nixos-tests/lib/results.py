@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Sum up what the scenarios found, from the result.json of each.
+
+usage: results.py totals SKIPPED < checks.json     one line per check, then the sum
+       results.py table < checks.json              Markdown: subtest by kernel
+
+checks.json maps the name of each check, SCENARIO-linux_X_Y, to the path that building it makes
+(`nix eval --json`). A check whose path does not exist has failed. SKIPPED scenarios could not be
+tried, because their kernel was not to be had.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+
+def read(path):
+    """The result behind PATH: a scenario's, or a plain one of another check; None if it failed."""
+    path = pathlib.Path(path)
+    file = path / "result.json"
+    if file.exists():
+        return json.loads(file.read_text())
+    return {"passed": 1, "failed": 0, "skipped": 0} if path.exists() else None
+
+
+def describe(result):
+    if result is None:
+        return "FAILED"
+    if "scenario" not in result:
+        return "passed"
+    return "{passed} passed, {failed} failed, {skipped} skipped in {seconds} s".format(**result)
+
+
+def totals(results, skipped):
+    """The lines to print, and whether all is well."""
+    total = {"passed": 0, "failed": 0, "skipped": skipped}
+    lines = []
+    for name, result in sorted(results.items()):
+        lines.append(f"  {name}: {describe(result)}")
+        for key in total:
+            total[key] += (result or {"failed": 1}).get(key, 0)
+    lines.append("VM scenarios: " + ", ".join(f"{n} {what}" for what, n in total.items()))
+    return lines, total["failed"] == 0
+
+
+def split(name):
+    """("xattr", "6.12") of "xattr-linux_6_12"; None for a check that is no scenario."""
+    match = re.fullmatch(r"(.+)-linux_(\d+)_(\d+)", name)
+    return match and (match[1], f"{match[2]}.{match[3]}")
+
+
+def table(results):
+    """Markdown: a row for each subtest, a column for each kernel."""
+    found = {}
+    for name, result in results.items():
+        key = split(name)
+        if key and result and "subtests" in result:
+            for subtest, outcome in result["subtests"].items():
+                found.setdefault((key[0], subtest), {})[key[1]] = outcome
+    kernels = sorted({k for row in found.values() for k in row}, key=lambda k: [*map(int, k.split("."))])
+    lines = ["| scenario | what was tried | " + " | ".join(kernels) + " |", "|---" * (2 + len(kernels)) + "|"]
+    scenarios = sorted({scenario for scenario, _ in found})
+    for scenario in scenarios:
+        for (owner, subtest), row in found.items():
+            if owner == scenario:
+                cells = [row.get(kernel, "not run") for kernel in kernels]
+                lines.append(f"| `{scenario}` | {subtest.replace('|', '/')} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def main(arguments):
+    if arguments[:1] not in (["totals"], ["table"]) or len(arguments) != {"totals": 2, "table": 1}[arguments[0]]:
+        sys.exit(__doc__)
+    results = {name: read(path) for name, path in json.load(sys.stdin).items()}
+    if arguments[0] == "table":
+        print(*table(results), sep="\n")
+        return 0
+    lines, good = totals(results, int(arguments[1]))
+    print(*lines, sep="\n")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
