@@ -29,12 +29,17 @@ let
   quick =
     {
       "7.3" = [
+        "calls"
         "coherence"
+        "fallocate"
         "hello"
         "live-upgrade"
+        "options"
         "panic-repair"
+        "pjdfstest"
         "smoke"
         "tree-git"
+        "xattr"
       ];
     }
     .${scope.kernel.series} or names;
