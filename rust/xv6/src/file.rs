@@ -157,6 +157,7 @@ impl<D: BlockDevice> Volume<D> {
     }
 
     /// Frees an inode without a name; `EAGAIN` while blocks of it are left.
+    #[inline(never)]
     pub(crate) fn forget(&self, node: &Node) -> Result {
         {
             let state = node.read()?;

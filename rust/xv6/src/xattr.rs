@@ -146,24 +146,26 @@ pub(crate) fn create<D: BlockDevice>(
     if attributes.is_empty() {
         return Ok(());
     }
-    let mut all = Vec::new();
-    all.try_reserve_exact(attributes.len())
-        .map_err(|_| Errno::ENOMEM)?;
-    all.extend_from_slice(attributes);
-    all.sort_unstable_by_key(|attribute| attribute.name);
     let mut builder = Builder::new()?;
-    let mut last: &[u8] = &[];
-    for attribute in &all {
-        if !is_name(attribute.name) {
-            return Err(Errno::EINVAL);
-        }
-        if attribute.name == last {
-            return Err(Errno::EINVAL);
-        }
+    for attribute in &sorted(attributes)? {
         builder.push(attribute)?;
-        last = attribute.name;
     }
     store(txn, inode, builder)
+}
+
+/// Attributes by name. There are few; the sort of the library takes much of a kernel stack.
+fn sorted<'a>(attributes: &[Xattr<'a>]) -> Result<Vec<Xattr<'a>>> {
+    let mut all: Vec<Xattr<'a>> = Vec::new();
+    all.try_reserve_exact(attributes.len())
+        .map_err(|_| Errno::ENOMEM)?;
+    for attribute in attributes {
+        let place = all.binary_search_by_key(&attribute.name, |other| other.name);
+        match place {
+            Err(at) if is_name(attribute.name) => all.insert(at, *attribute),
+            _ => return Err(Errno::EINVAL),
+        }
+    }
+    Ok(all)
 }
 
 impl<D: BlockDevice> Volume<D> {

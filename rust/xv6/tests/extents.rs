@@ -4,7 +4,7 @@
 mod host;
 
 use bento::prelude::*;
-use bento_sim::{MemDisk, Rng};
+use bento_sim::{Caching, MemDisk, Rng};
 use host::{Host, fresh, repeat};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -407,6 +407,46 @@ fn a_move_that_does_not_fit_the_log_is_refused_and_changes_nothing() {
     file.fallocate(&host, FallocateMode::Collapse, 20_001, 700);
     file.fallocate(&host, FallocateMode::Punch, 0, 24_000);
     drop(file);
+    host.unmount();
+}
+
+/// Were a move not durable when it returns, a write to where a block is now could show after a
+/// crash where the block was, with contents that the file never had there.
+#[test]
+fn moves_are_durable_on_return() {
+    let host = fresh(1024);
+    let node = host.create("f").expect("create");
+    let data = host::pattern(5 * 4096, 1);
+    host.write("f", 0, &data).expect("write");
+    host.fs.sync(&host.req()).expect("sync");
+    let mut want = data;
+    for (mode, size) in [(FallocateMode::Collapse, 4), (FallocateMode::Insert, 5)] {
+        let range = Fallocate {
+            mode,
+            offset: BLOCK,
+            len: BLOCK,
+            size: size * BLOCK,
+        };
+        host.fs
+            .fallocate(&host.req(), &node, &range)
+            .expect("moved");
+        let tail = want.split_off(4096);
+        match mode {
+            FallocateMode::Collapse => want.extend_from_slice(&tail[4096..]),
+            _ => {
+                want.extend_from_slice(&[0; 4096]);
+                want.extend_from_slice(&tail);
+            }
+        }
+        host.write("f", 3 * BLOCK, &[7; 100]).expect("write");
+        want[3 * 4096..][..100].fill(7);
+        let medium = host.dev.image();
+        let crashed = Host::mount(MemDisk::from_image(medium, Caching::Short));
+        let crashed = crashed.expect("mount");
+        assert_eq!(crashed.read("f").expect("read"), want, "{mode:?}");
+        crashed.unmount();
+    }
+    drop(node);
     host.unmount();
 }
 
