@@ -1,35 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! [`Content`]: the bytes of a file of the model, and which block each of them lies in.
-//!
-//! A block keeps its identity when `Collapse` or `Insert` move it. So the oracle can tell where a
-//! byte that was written after such a move lies when the move itself is lost in a crash.
+//! [`Content`]: the bytes of a file of the model.
 
 use crate::op::pattern;
 use bento::{Errno, Result};
-use core::sync::atomic::{AtomicU64, Ordering};
 
 const BLOCK: usize = 4096;
 
 /// The bytes of a file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     bytes: Vec<u8>,
-    /// Identity of each block, holes included; unique among all files of this process.
-    blocks: Vec<u64>,
-}
-
-/// Files with the same bytes are equal.
-impl PartialEq for Content {
-    fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
-    }
-}
-
-impl Eq for Content {}
-
-fn fresh() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn small(number: u64) -> usize {
@@ -49,24 +29,9 @@ impl Content {
         self.bytes.len() as u64
     }
 
-    /// The byte that this version has where byte `at` lies in the version `base`; 0 where it has
-    /// none there.
-    #[must_use]
-    pub fn byte_of(&self, base: &Self, at: usize) -> u8 {
-        let block = base.blocks.get(at / BLOCK);
-        let moved = self.blocks.iter().position(|own| Some(own) == block);
-        let place = moved.map(|number| number * BLOCK + at % BLOCK);
-        place
-            .and_then(|place| self.bytes.get(place))
-            .copied()
-            .unwrap_or(0)
-    }
-
     /// Sets the size; new bytes are zeros.
     pub fn resize(&mut self, size: u64) {
         self.bytes.resize(small(size), 0);
-        self.blocks
-            .resize_with(self.bytes.len().div_ceil(BLOCK), fresh);
     }
 
     /// Writes [`pattern`].
@@ -98,7 +63,6 @@ impl Content {
             return Err(Errno::EINVAL);
         }
         self.bytes.drain(start..end);
-        self.blocks.drain(start / BLOCK..end / BLOCK);
         Ok(())
     }
 
@@ -113,9 +77,6 @@ impl Content {
         }
         let zeros = core::iter::repeat_n(0, end - start);
         self.bytes.splice(start..start, zeros);
-        let (first, new) = (start / BLOCK, (end - start) / BLOCK);
-        let blocks = core::iter::repeat_with(fresh).take(new);
-        self.blocks.splice(first..first, blocks);
         Ok(())
     }
 }
@@ -135,18 +96,18 @@ mod tests {
     use bento::Errno;
 
     #[test]
-    fn a_byte_is_followed_to_where_its_block_has_moved() {
-        let mut old = Content::default();
-        old.write(0, 3 * BLOCK, 1);
-        let mut new = old.clone();
-        new.collapse(0, BLOCK as u64).expect("whole");
-        new.write(0, 1, 9);
-        // The second block of the old version is the first one of the new version.
-        assert_eq!(new.byte_of(&old, BLOCK), new.bytes()[0]);
-        assert_eq!(new.byte_of(&old, 0), 0, "that block is gone");
-        new.insert(0, 2 * BLOCK as u64).expect("whole");
-        assert_eq!(new.byte_of(&old, BLOCK), new.bytes()[2 * BLOCK]);
-        assert_eq!(new.size(), 4 * BLOCK as u64);
+    fn what_is_behind_a_range_moves() {
+        let mut content = Content::default();
+        content.write(0, 3 * BLOCK + 5, 1);
+        let old = content.bytes().to_vec();
+        let block = BLOCK as u64;
+        content.collapse(block, block).expect("whole");
+        assert_eq!(content.bytes(), [&old[..BLOCK], &old[2 * BLOCK..]].concat());
+        content.insert(0, block).expect("whole");
+        let expected = [&[0; BLOCK], &old[..BLOCK], &old[2 * BLOCK..]].concat();
+        assert_eq!(content.bytes(), expected);
+        content.zero(block, 9 * block);
+        assert_eq!(content.bytes(), [0; 3 * BLOCK + 5]);
     }
 
     #[test]

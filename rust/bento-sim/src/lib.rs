@@ -10,7 +10,7 @@
 //! | [`op`] | [`Op`]: one step of a workload |
 //! | [`host`] | [`Host`]: drives a file system as `bentofs` does |
 //! | [`model`] | [`Model`]: what must be there after a workload |
-//! | [`content`] | [`Content`]: the bytes of a file of the model, and the blocks that hold them |
+//! | [`content`] | [`Content`]: the bytes of a file of the model |
 //! | [`oracle`] | [`Oracle`]: what may be there after a crash |
 //! | [`explore`] | crashes and faults everywhere in a workload |
 //! | [`rng`] | [`Rng`]: random numbers that a seed repeats |

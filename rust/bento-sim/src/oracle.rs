@@ -6,8 +6,8 @@
 //! not older than what `fsync` and `sync` promised. That includes that rename and unlink happened
 //! or did not, and the same for extended attributes and flags. File data is not in the log; each
 //! byte of a file may be as old as that moment or as new as the crash, but nothing else: never from
-//! another file, never what lay in a block before. Where `Collapse` or `Insert` have moved blocks
-//! since, a byte is followed to the place that its block has moved to: there it was written.
+//! another file, never what lay in a block before, never at another place than it was written to
+//! (as it would be where a `Collapse` or `Insert` is lost, but not what was written after it).
 
 use crate::content::Content;
 use crate::host::{Seen, Tree};
@@ -215,24 +215,19 @@ fn check_inode(model: &Model, id: Id, seen: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// Every byte is that of some version, in the block where it lies in the first one. A version that
-/// ends before the byte, in which the block or the inode is gone, stands for zero: the host clears
-/// the tail before it truncates, and what it cuts out.
+/// Every byte is that of some version. A version that ends before the byte, or in which the inode
+/// is gone, stands for zero: the host clears the tail before it truncates.
 fn check_data(versions: &[Model], id: Id, bytes: &[u8]) -> Result<(), String> {
     let contents = versions.iter().map(|model| match model.body(id) {
         Some(Body::File(content)) => Some(content),
         _ => None,
     });
-    let contents: Vec<_> = contents.flatten().map(AsRef::as_ref).collect();
-    let Some(first) = contents.first() else {
-        return Ok(());
-    };
-    // Usually nothing has moved, and the bytes are those of one version.
+    let contents: Vec<&Content> = contents.flatten().map(AsRef::as_ref).collect();
     if contents.iter().any(|content| content.bytes() == bytes) {
         return Ok(());
     }
     for (at, byte) in bytes.iter().enumerate() {
-        let of = |content: &&Content| content.byte_of(first, at);
+        let of = |content: &&Content| content.bytes().get(at).copied().unwrap_or(0);
         if !contents.iter().map(of).any(|allowed| allowed == *byte) {
             let allowed: Vec<_> = contents.iter().map(of).collect();
             return Err(format!("byte {at} is {byte:#x}, none of {allowed:x?}"));

@@ -435,7 +435,9 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
 
     /// Changes the space under a range of a regular file; the times change by `setattr`.
     ///
-    /// `Collapse` and `Insert` are one transaction each. The others may stop after a part that is
+    /// `Collapse` and `Insert` are one transaction each, durable when the call returns: data that is
+    /// written next to where a block lies now must not be found, after a crash, where the block
+    /// lay before. The others may stop after a part that is
     /// consistent in itself: `EAGAIN` as in [`FileSystem::forget`]; the host repeats the whole
     /// request. The size moves in the transaction that completes the request, or before.
     ///
