@@ -102,9 +102,11 @@ void bento_attr_apply(struct inode *inode, const struct bento_attr *attr, enum b
 	bi->btime = bento_timespec(attr->btime);
 	bi->disk_size = attr->size;
 	bento_flags_apply(inode, attr->flags);
-	/* Spares writes the question for security.capability. */
-	if (bi->no_xattrs)
+	/* Spares writes the question for security.capability, and walks that for ACLs. */
+	if (bi->no_xattrs) {
 		inode_has_no_xattr(inode);
+		cache_no_acl(inode);
+	}
 }
 
 void bento_attr_refresh(struct bento_call *call, struct inode *inode, u64 node,
