@@ -3,13 +3,16 @@
 
 mod host;
 
-use bento::mapped::DataDevice;
+use bento::mapped::{self, DataDevice, MappedFile};
 use bento::prelude::*;
 use bento::{BlockWrite, WriteOrder};
 use bento_sim::{Caching, MemDisk};
 use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
 use host::{Host, PLAIN, formatted, pattern};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use xv6::{Node, Xv6};
 
 /// A disk that forgets what is discarded, and remembers what that was.
 #[derive(Clone)]
@@ -253,4 +256,65 @@ fn the_mount_option_does_no_harm_where_the_device_cannot() {
     host.remove("f").expect("remove");
     host.fs.sync(&host.req()).expect("sync");
     host.unmount();
+}
+
+/// Writes files below its directory, reads them again, and removes them.
+fn churn(fs: &Xv6<Thin>, dev: &Thin, dir: &Node, seed: u64) {
+    for round in 0..40 {
+        let req = Request::default();
+        let new = NewInode::plain(0o100_644);
+        let node = fs.create(&req, dir, b"f", &new).expect("create").node;
+        let file = MappedFile {
+            fs,
+            node: &node,
+            dev,
+        };
+        let data = pattern(30_000, seed * 1000 + round);
+        assert_eq!(mapped::write(file, &req, 0, &data), Ok(data.len()));
+        if round % 3 == 0 {
+            fs.sync(&req).expect("sync");
+        }
+        let mut found = vec![0; data.len()];
+        assert_eq!(mapped::read(file, 0, &mut found), Ok(data.len()));
+        assert_eq!(found, data, "round {round} of {seed}");
+        fs.unlink(&req, dir, b"f", &node).expect("unlink");
+        host::repeat(|| fs.forget(&req, &node)).expect("forget");
+    }
+}
+
+#[test]
+fn trims_and_discards_harm_nobody_who_writes_meanwhile() {
+    let dev = Thin::new(700);
+    let fs = Xv6::mount(dev.clone(), &DISCARD).expect("mount");
+    let root = fs.load(Xv6::<Thin>::ROOT).expect("root").node;
+    let req = Request::default();
+    let dirs = [b"a", b"b", b"c"].map(|name| {
+        let made = fs.mkdir(&req, &root, name, &NewInode::plain(0o040_755));
+        made.expect("mkdir").node
+    });
+    let (fs, dev, done) = (&fs, &dev, &AtomicBool::new(false));
+    thread::scope(|scope| {
+        let workers: Vec<_> = dirs
+            .iter()
+            .zip(1..)
+            .map(|(dir, seed)| scope.spawn(move || churn(fs, dev, dir, seed)))
+            .collect();
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                let mut range = ALL;
+                while range.start < range.end {
+                    let step = fs.trim(&Request::default(), &range).expect("trim");
+                    range.start = step.next;
+                }
+            }
+        });
+        for worker in workers {
+            worker.join().expect("no panic");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(length(&dev.discarded()) > 1000, "there was much to discard");
+    fs.sync(&req).expect("sync");
+    fs.unmount().expect("unmount");
+    host::assert_clean(dev);
 }
