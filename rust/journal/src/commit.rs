@@ -84,7 +84,7 @@ impl<D: BlockDevice> Journal<D> {
             drop(state);
             self.checkpoint(io)?;
         };
-        let state = &mut *guard;
+        let state = &mut **guard;
         let number = |n: usize| u64::try_from(n).map_err(|_| Errno::E2BIG);
         let record = Record {
             seed: io.seed,
@@ -189,7 +189,7 @@ impl<D: BlockDevice> Journal<D> {
     /// The committing transaction is durable.
     fn finish_commit(&self, place: Place) -> Result {
         let mut guard = self.lock()?;
-        let state = &mut *guard;
+        let state = &mut **guard;
         // What it revokes needs no home any more, and may soon hold something else.
         let revoked = state.committing.revoked();
         state

@@ -13,6 +13,7 @@ use crate::area::{Area, Place};
 use crate::commit::room;
 use crate::running::Running;
 use crate::state::{Logged, State};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::{BlockDevice, BlockNo, Errno, Result, StateReader, StateWriter};
 
@@ -264,7 +265,7 @@ impl Found<'_> {
     }
 
     /// The state of the journal, its blocks held in the cache.
-    fn state<D: BlockDevice>(&self, dev: &D) -> Result<State<D::Buf>> {
+    fn state<D: BlockDevice>(&self, dev: &D) -> Result<Box<State<D::Buf>>> {
         let mut state = State::new(self.head.tail, self.head.flags & FRESH != 0);
         state.sequence = self.head.sequence;
         state.durable = self.head.sequence.saturating_sub(1);

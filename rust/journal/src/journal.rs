@@ -6,6 +6,7 @@ use crate::commit::{BATCH, Io, write_header};
 use crate::header::Header;
 use crate::state::State;
 use crate::{Tx, recover};
+use alloc::boxed::Box;
 use bento::sync::{Mutex, MutexGuard};
 use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
 
@@ -23,7 +24,7 @@ pub struct Journal<D: BlockDevice> {
     /// Held over device I/O of commits and checkpoints.
     io: Mutex<Io<D::Buf>>,
     /// The handle lock; never held over a write.
-    pub(crate) state: Mutex<State<D::Buf>>,
+    pub(crate) state: Mutex<Box<State<D::Buf>>>,
 }
 
 impl<D: BlockDevice> Journal<D> {
@@ -92,7 +93,7 @@ impl<D: BlockDevice> Journal<D> {
         area: Area,
         read_only: bool,
         (header, seed): (D::Buf, u64),
-        state: State<D::Buf>,
+        state: Box<State<D::Buf>>,
     ) -> Result<Self> {
         let read_only = read_only || device.read_only();
         let ring = usize::try_from(area.ring()).map_err(|_| Errno::EINVAL)?;
@@ -159,7 +160,7 @@ impl<D: BlockDevice> Journal<D> {
     }
 
     /// Waits until the log has room for `credits` more blocks.
-    fn make_room(&self, credits: usize) -> Result<MutexGuard<'_, State<D::Buf>>> {
+    fn make_room(&self, credits: usize) -> Result<MutexGuard<'_, Box<State<D::Buf>>>> {
         let mut io = self.turn()?;
         loop {
             let state = self.lock()?;
@@ -304,7 +305,7 @@ impl<D: BlockDevice> Journal<D> {
     ///
     /// # Errors
     /// `EIO`: the journal has aborted, or an operation has panicked.
-    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State<D::Buf>>> {
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Box<State<D::Buf>>>> {
         let state = self.state.lock()?;
         state.check()?;
         Ok(state)

@@ -4,6 +4,7 @@
 use crate::area::{Area, Place};
 use crate::running::Running;
 use crate::table::Table;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::{BlockBuf, BlockNo, Errno, Result};
 use core::ops::Range;
@@ -56,14 +57,16 @@ pub(crate) struct State<B> {
 }
 
 impl<B: BlockBuf> State<B> {
-    /// The state before the first operation, with an empty log whose header says `tail`.
-    pub(crate) fn new(tail: Place, fresh: bool) -> Self {
+    /// The state before the first operation, with an empty log whose header says `tail`. In a box,
+    /// for kernel stacks are small.
+    #[inline(never)]
+    pub(crate) fn new(tail: Place, fresh: bool) -> Box<Self> {
         let durable = if fresh {
             tail.sequence
         } else {
             tail.sequence.saturating_sub(1)
         };
-        Self {
+        Box::new(Self {
             running: Running::new(),
             committing: Running::new(),
             live: Table::new(),
@@ -75,7 +78,7 @@ impl<B: BlockBuf> State<B> {
             fresh,
             aborted: false,
             copies: Vec::new(),
-        }
+        })
     }
 
     /// # Errors

@@ -4,6 +4,7 @@
 use crate::Journal;
 use crate::pending::overlap;
 use crate::state::State;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::sync::MutexGuard;
 use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
@@ -38,7 +39,7 @@ pub struct Sealing<'a> {
 /// call the methods of [`Journal`] that take that lock.
 pub struct Tx<'j, D: BlockDevice> {
     journal: &'j Journal<D>,
-    state: MutexGuard<'j, State<D::Buf>>,
+    state: MutexGuard<'j, Box<State<D::Buf>>>,
     /// Ascending by block.
     staged: Vec<Staged<D::Buf>>,
     forgotten: Vec<Range<u64>>,
@@ -49,7 +50,7 @@ pub struct Tx<'j, D: BlockDevice> {
 impl<'j, D: BlockDevice> Tx<'j, D> {
     pub(crate) fn new(
         journal: &'j Journal<D>,
-        state: MutexGuard<'j, State<D::Buf>>,
+        state: MutexGuard<'j, Box<State<D::Buf>>>,
         credits: usize,
     ) -> Result<Self> {
         let mut staged = Vec::new();
@@ -219,7 +220,7 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
     /// `EIO`: a block could not be locked (a panic damaged it). The journal aborts then, so that
     /// a half-published operation never reaches the disk.
     pub fn commit(mut self) -> Result {
-        let state = &mut *self.state;
+        let state = &mut **self.state;
         for range in &self.forgotten {
             state.forget(range);
         }
