@@ -6,6 +6,7 @@ use crate::cache::{BlockCache, CachedBlock};
 use crate::overlay::Overlay;
 use bento::mapped::DataDevice;
 use bento::{BlockDevice, BlockNo, BlockWrite, Errno, NoDevice, Result, WriteOrder};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -77,6 +78,9 @@ struct Disk {
     cache: BlockCache,
     failure: Failure,
     overlay: Overlay,
+    /// How many writes have ended, and how many of them a flush has made durable.
+    written: AtomicU64,
+    durable: AtomicU64,
 }
 
 impl FileDisk {
@@ -116,6 +120,9 @@ impl FileDisk {
             cache: BlockCache::new(),
             failure: Failure::new(),
             overlay: Overlay::default(),
+            // What another program has left in the page cache counts as one.
+            written: AtomicU64::new(1),
+            durable: AtomicU64::new(0),
         })))
     }
 
@@ -177,14 +184,20 @@ impl Disk {
         Errno::EIO
     }
 
+    /// Makes what has been written durable; does nothing where all of it is.
     fn sync(&self) -> Result {
-        match self.access {
-            Access::Read | Access::DryRun => Ok(()),
-            Access::Write => self
-                .file
-                .sync_data()
-                .map_err(|e| self.failed("flush", 0, &e)),
+        if self.access != Access::Write {
+            return Ok(());
         }
+        let written = self.written.load(Ordering::SeqCst);
+        if self.durable.load(Ordering::SeqCst) == written {
+            return Ok(());
+        }
+        let synced = self.file.sync_data();
+        synced.map_err(|e| self.failed("flush", 0, &e))?;
+        // Another task may have flushed more meanwhile.
+        self.durable.fetch_max(written, Ordering::SeqCst);
+        Ok(())
     }
 
     fn put(&self, offset: u64, data: &[u8]) -> Result {
@@ -195,7 +208,12 @@ impl Disk {
                 Ok(bytes)
             });
         }
+        if data.is_empty() {
+            return Ok(());
+        }
         let written = self.file.write_all_at(data, offset);
+        // A part of it may be there even if it failed.
+        self.written.fetch_add(1, Ordering::SeqCst);
         written.map_err(|error| self.failed("write", offset, &error))
     }
 
@@ -317,5 +335,36 @@ impl DataDevice for FileDisk {
 impl HostDevice for FileDisk {
     fn failure(&self) -> Failure {
         self.0.failure.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, FileDisk, Ordering};
+    use bento::mapped::DataDevice;
+    use bento::{BlockDevice, BlockNo, BlockWrite, WriteOrder};
+
+    #[test]
+    fn a_flush_is_for_writes_since_the_last_one() {
+        let name = format!("bento-disk-{}-flush", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, [0; 8192]).expect("a temporary file");
+        let disk = FileDisk::open(&path, Access::Write).expect("nobody else uses it");
+        std::fs::remove_file(&path).expect("it is there");
+        let counts = || [&disk.0.written, &disk.0.durable].map(|n| n.load(Ordering::SeqCst));
+        assert_eq!(counts(), [1, 0], "others may have written before");
+        disk.flush().expect("works");
+        assert_eq!(counts(), [1, 1]);
+        disk.write_at(10, &[1]).expect("inside");
+        let block = BlockWrite {
+            target: BlockNo(1),
+            data: &[2; 4096],
+        };
+        disk.write(&[block], WriteOrder::Any).expect("inside");
+        assert_eq!(counts(), [3, 1]);
+        disk.write(&[block], WriteOrder::Barrier).expect("inside");
+        assert_eq!(counts(), [4, 4], "a barrier is a flush, too");
+        disk.flush().expect("works");
+        assert_eq!(counts(), [4, 4]);
     }
 }

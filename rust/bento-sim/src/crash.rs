@@ -129,7 +129,11 @@ impl BlockDevice for CrashDisk {
     }
 
     fn flush(&self) -> Result {
-        self.with_events(|events| events.push(Event::Flush));
+        self.with_events(|events| {
+            if matches!(events.last(), Some(Event::Write(_))) {
+                events.push(Event::Flush);
+            }
+        });
         Ok(())
     }
 }

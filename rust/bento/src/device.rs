@@ -77,7 +77,8 @@ pub trait BlockDevice: Send + Sync + 'static {
     /// `EIO` where the device fails (any part may have been written), `EROFS`.
     fn write(&self, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result;
 
-    /// Makes all completed writes durable, data and metadata alike.
+    /// Makes all completed writes durable, data and metadata alike. A device that knows that
+    /// nothing was written since the last flush or barrier does nothing.
     ///
     /// # Errors
     /// `EIO` where the device fails.
