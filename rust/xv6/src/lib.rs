@@ -19,7 +19,7 @@
 //! | [`checksum`] | the checksums of all of them |
 //! | [`superblock`] | where everything lies |
 //! | [`inode`] | inodes, and the node that a host keeps for each in use |
-//! | `bitmap`, `space` | which blocks and inodes are free, and which to take |
+//! | `bitmap`, `space`, `groups` | which blocks and inodes are free, and which to take |
 //! | `txn` | transactions: the only way to write metadata |
 //! | `volume` | what all operations share: journal, counts |
 //! | `extent` | which block of the device holds which block of a file |
@@ -62,6 +62,7 @@ mod dir;
 mod extent;
 mod fallocate;
 mod file;
+mod groups;
 pub mod inode;
 pub mod layout;
 pub mod mend;

@@ -74,7 +74,11 @@ pub(crate) fn take<D: BlockDevice>(
     kind: FileKind,
     new: &NewInode<'_>,
 ) -> Result<Box<Inode>> {
-    let (ino, generation) = txn.take_inode(dir.ino, req.now)?;
+    let near = match kind {
+        FileKind::Directory => txn.place_directory(dir.ino)?,
+        _ => dir.ino,
+    };
+    let (ino, generation) = txn.take_inode(near, req.now)?;
     let mut inode = Box::new(Inode {
         ino,
         kind,

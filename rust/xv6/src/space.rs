@@ -6,9 +6,9 @@
 
 use crate::bitmap;
 use crate::corrupt::CorruptKind;
+use crate::groups::{Groups, Hints};
 use crate::inode::{Ino, Inode};
 use crate::layout::{self, BITS_PER_BLOCK, INODES_PER_BLOCK, RawInode};
-use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::{ReadBlock, Volume};
 use alloc::vec::Vec;
@@ -18,6 +18,8 @@ use zerocopy::little_endian::U32;
 
 /// Blocks of a bitmap that a search for a long run looks at before it takes a shorter one.
 const PATIENCE: u64 = 8;
+/// Groups that a search for the place of a directory looks at.
+const LOOKS: u64 = 64;
 
 /// Which bitmap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +64,9 @@ pub(crate) struct CountChange {
 pub(crate) struct Space {
     pub(crate) blocks: Counts,
     pub(crate) inodes: Counts,
-    next_data: u64,
-    next_meta: u64,
+    hints: Hints,
+    /// How many directories of the root were made.
+    spread: u64,
 }
 
 impl Counts {
@@ -126,17 +129,16 @@ impl Counts {
 
 impl Space {
     /// Nothing is free.
-    pub(crate) fn empty(geometry: &Geometry) -> Self {
-        Self::new(Counts::default(), Counts::default(), geometry)
+    pub(crate) fn empty() -> Self {
+        Self::new(Counts::default(), Counts::default())
     }
 
-    pub(crate) fn new(blocks: Counts, inodes: Counts, geometry: &Geometry) -> Self {
-        let data = geometry.data();
+    pub(crate) fn new(blocks: Counts, inodes: Counts) -> Self {
         Self {
             blocks,
             inodes,
-            next_data: data.start + (data.end - data.start) / 32,
-            next_meta: data.start,
+            hints: Hints::new(),
+            spread: 0,
         }
     }
 
@@ -147,7 +149,7 @@ impl Space {
         let blocks = Counts::count(volume, layout::BLOCK_MAP_MAGIC, map, bits)?;
         let (map, bits) = (geometry.inode_map(), geometry.inodes().into());
         let inodes = Counts::count(volume, layout::INODE_MAP_MAGIC, map, bits)?;
-        Ok(Self::new(blocks, inodes, geometry))
+        Ok(Self::new(blocks, inodes))
     }
 
     /// Takes over the changes of a committed transaction.
@@ -169,12 +171,14 @@ impl Space {
 }
 
 impl<D: BlockDevice> Txn<'_, D> {
-    /// Takes up to `want` adjacent blocks (at least one), near `goal` where it is given.
+    /// Takes up to `want` adjacent blocks (at least one) for `owner`, near `goal` where it is
+    /// given, else in the group of the owner.
     ///
     /// # Errors
     /// `ENOSPC`.
     pub(crate) fn take_blocks(
         &mut self,
+        owner: Ino,
         goal: Option<u64>,
         want: u32,
         purpose: Purpose,
@@ -190,9 +194,14 @@ impl<D: BlockDevice> Txn<'_, D> {
         }
         let most = u32::try_from(available).unwrap_or(u32::MAX);
         let want = want.clamp(1, BITS_PER_BLOCK).min(most);
+        let groups = Groups::of(self.geometry());
+        let (group, data) = (groups.of_inode(owner), purpose == Purpose::Data);
         let goal = match goal {
             Some(goal) => goal,
-            None => self.hint(purpose)?,
+            None => {
+                let space = self.volume().space.lock()?;
+                space.hints.goal(&groups, group, data)
+            }
         };
         let run = self.search(Map::Blocks, goal, want)?;
         let block = BlockNo(self.geometry().block_map() + run.start / u64::from(BITS_PER_BLOCK));
@@ -201,10 +210,7 @@ impl<D: BlockDevice> Txn<'_, D> {
         }
         self.mark(Map::Blocks, run.clone(), true)?;
         let mut space = self.volume().space.lock()?;
-        match purpose {
-            Purpose::Data => space.next_data = run.end,
-            Purpose::Meta | Purpose::Tree => space.next_meta = run.end,
-        }
+        space.hints.advance(&groups, group, data, run.end);
         Ok(run)
     }
 
@@ -274,11 +280,27 @@ impl<D: BlockDevice> Txn<'_, D> {
         })
     }
 
-    fn hint(&self, purpose: Purpose) -> Result<u64> {
-        let space = self.volume().space.lock()?;
-        Ok(match purpose {
-            Purpose::Data => space.next_data,
-            Purpose::Meta | Purpose::Tree => space.next_meta,
+    /// Where the inode of a new directory of `parent` is looked for: see [`crate::groups`].
+    pub(crate) fn place_directory(&self, parent: Ino) -> Result<Ino> {
+        let groups = Groups::of(self.geometry());
+        if groups.count() == 1 {
+            return Ok(parent);
+        }
+        let mut space = self.volume().space.lock()?;
+        let average = space.blocks.total() / groups.count();
+        let home = groups.of_inode(parent);
+        let spread = parent == Ino::ROOT;
+        let (start, enough) = if spread {
+            space.spread = space.spread.wrapping_add(1) % groups.count();
+            (space.spread, average - average / 4)
+        } else {
+            (groups.position(home), average / 2)
+        };
+        let mut looks = (start..start + groups.count().min(LOOKS)).map(|n| groups.nth(n));
+        let found = looks.find(|group| u64::from(space.blocks.at(*group)) >= enough);
+        Ok(match found {
+            Some(group) if spread || group != home => groups.first_inode(group),
+            _ => parent,
         })
     }
 

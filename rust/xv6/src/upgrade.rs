@@ -93,7 +93,7 @@ fn resume<D: BlockDevice>(
     let blocks = decode(state.find(TAG_BLOCKS), geometry.block_map_blocks())?;
     let (log, log_blocks) = geometry.log();
     let journal = Journal::import(dev, log, log_blocks, read_only, state, TAG_JOURNAL)?;
-    Volume::assemble(journal, Space::new(blocks, inodes, &geometry), read_only)
+    Volume::assemble(journal, Space::new(blocks, inodes), read_only)
 }
 
 fn encode(counts: &Counts) -> Result<Vec<u8>> {

@@ -74,7 +74,7 @@ impl<D: BlockDevice> Volume<D> {
         if Super::geometry_of(journal.device(), read_only)? != before {
             return Err(CorruptKind::SuperGeometry.at(BlockNo(layout::SUPER_BLOCK)));
         }
-        let volume = Self::assemble(journal, Space::empty(&before), read_only)?;
+        let volume = Self::assemble(journal, Space::empty(), read_only)?;
         let counted = Space::count(&*volume)?;
         *volume.space.lock()? = counted;
         Ok(volume)
@@ -90,7 +90,7 @@ impl<D: BlockDevice> Volume<D> {
         let (dev, geometry) = Self::checked(dev, read_only)?;
         let (log, log_blocks) = geometry.log();
         let journal = Journal::open_unrecovered(dev, log, log_blocks)?;
-        let mut volume = Self::assemble(journal, Space::empty(&geometry), read_only)?;
+        let mut volume = Self::assemble(journal, Space::empty(), read_only)?;
         volume.unrecovered = true;
         match Space::count(&*volume) {
             Ok(counted) => *volume.space.lock()? = counted,

@@ -114,7 +114,7 @@ fn store<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode, builder: Build
     }
     let bytes = builder.finish(inode.ino)?;
     if inode.xattr == 0 {
-        inode.xattr = txn.take_blocks(None, 1, Purpose::Meta)?.start;
+        inode.xattr = txn.take_blocks(inode.ino, None, 1, Purpose::Meta)?.start;
         inode.blocks += 1;
         txn.zero(BlockNo(inode.xattr))?;
     }

@@ -374,7 +374,7 @@ fn new_node<D: BlockDevice>(
     depth: u16,
     entries: &[RawExtent],
 ) -> Result<BlockNo> {
-    let block = BlockNo(txn.take_blocks(None, 1, Purpose::Tree)?.start);
+    let block = BlockNo(txn.take_blocks(inode.ino, None, 1, Purpose::Tree)?.start);
     let head = RawNode {
         magic: layout::NODE_MAGIC,
         checksum: U32::ZERO,
@@ -411,7 +411,7 @@ pub(crate) fn fill<D: BlockDevice>(
     purpose: Purpose,
 ) -> Result<Mapping> {
     let goal = goal(txn, inode, at)?;
-    let blocks = txn.take_blocks(goal, want, purpose)?;
+    let blocks = txn.take_blocks(inode.ino, goal, want, purpose)?;
     let run = Mapping {
         first: at,
         len: u32::try_from(blocks.end - blocks.start).map_err(|_| Errno::EIO)?,
