@@ -190,6 +190,32 @@ fn durable_changes_cost_no_log_write() {
     assert_eq!(disk.trace().writes(), writes + 2, "nothing left");
 }
 
+/// What was metadata goes neither home nor back after a crash once it holds something else.
+#[test]
+fn a_freed_block_that_is_data_now_stays_as_it_is() {
+    let disk = MemDisk::new(64);
+    Journal::format(&disk, BlockNo(4), 40, 7).expect("a possible place");
+    let journal = Journal::open(disk.clone(), BlockNo(4), 40, false).expect("a new log");
+    let mut tx = journal.begin(2).expect("room");
+    tx.write(BlockNo(50), 0, &[1]).expect("inside");
+    tx.write(BlockNo(51), 0, &[1]).expect("inside");
+    tx.commit().expect("healthy");
+    journal.commit().expect("healthy");
+    let mut tx = journal.begin(1).expect("room");
+    tx.write(BlockNo(52), 0, &[1]).expect("inside");
+    tx.free_later(50..51).expect("inside");
+    tx.commit().expect("healthy");
+    journal.commit().expect("healthy");
+    disk.write_at(50 * 4096, &[7; 4096]).expect("inside");
+    let crashed = MemDisk::from_image(disk.image(), bento_sim::Caching::Short);
+    drop(Journal::open(crashed.clone(), BlockNo(4), 40, false).expect("a good log"));
+    journal.sync().expect("healthy");
+    for disk in [disk, crashed] {
+        let found = [50, 51, 52].map(|b| disk.image().block(b).expect("inside")[0]);
+        assert_eq!(found, [7, 1, 1]);
+    }
+}
+
 /// More revoked blocks than a record names: the log is emptied instead.
 #[test]
 fn any_number_of_logged_blocks_can_be_freed_at_once() {
