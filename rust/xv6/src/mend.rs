@@ -123,7 +123,8 @@ struct Mender<'d, D: BlockDevice> {
 
 impl<'d, D: BlockDevice> Mender<'d, D> {
     fn new(dev: &'d D) -> Result<Self> {
-        let sup = Super::read(dev, true)?;
+        // A repair writes: it needs every feature that writing needs.
+        let sup = Super::read(dev, false)?;
         Ok(Self {
             dev,
             claims: Claims::new(&sup.geometry)?,
