@@ -5,10 +5,13 @@
 //! The checker reads the device itself and trusts no bitmap. It shares the layout and the parsers
 //! of single structures with the file system, but no code that walks, allocates or counts.
 //!
-//! 1. `inodes`: which inodes are in use; their extent trees; which blocks those take.
-//! 2. `names`: the entries of all directories; links, parents, reachability.
+//! 1. `inodes`: which inodes are in use; their extent trees and indexes (`index`); which blocks
+//!    those take.
+//! 2. `names`: the entries of all directories, against their indexes; links, parents,
+//!    reachability.
 //! 3. `maps`: the three bitmaps against what 1 and 2 have found.
 
+mod index;
 mod inodes;
 mod maps;
 mod names;
@@ -16,6 +19,7 @@ mod used;
 mod xattrs;
 
 use crate::corrupt::CorruptKind;
+use crate::dir::NameHash;
 use crate::extent::Mapping;
 use crate::inode::{self, Ino, Inode};
 use crate::layout;
@@ -117,10 +121,21 @@ pub fn replay<D: BlockDevice>(dev: D) -> Result {
 /// As [`Super::read`] where there is no file system to check; `EIO`; `ENOMEM`.
 pub fn check<D: BlockDevice>(dev: &D) -> Result<Report> {
     let sup = Super::read(dev, true)?;
+    check_names_by(dev, sup, NameHash::new(&sup.uuid))
+}
+
+/// As [`check`], for a file system that was used with another hash.
+#[cfg(test)]
+pub(crate) fn check_hashed<D: BlockDevice>(dev: &D, names: NameHash) -> Result<Report> {
+    check_names_by(dev, Super::read(dev, true)?, names)
+}
+
+fn check_names_by<D: BlockDevice>(dev: &D, sup: Super, names: NameHash) -> Result<Report> {
     let data = sup.geometry.data();
     let mut checker = Checker {
         dev,
         sup,
+        names,
         report: Report {
             data_blocks: data.end - data.start,
             ..Report::default()
@@ -170,12 +185,14 @@ struct Directory {
     inode: Inode,
     /// Its blocks, ascending.
     runs: Vec<Mapping>,
+    index: index::Index,
 }
 
 /// A check in progress.
 struct Checker<'d, D: BlockDevice> {
     dev: &'d D,
     sup: Super,
+    names: NameHash,
     report: Report,
     used: Used,
     /// Ascending by number.

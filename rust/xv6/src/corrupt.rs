@@ -160,6 +160,39 @@ pub enum CorruptKind {
     /// Two entries with one name.
     #[error("two directory entries with one name")]
     DirEntryTwice,
+    /// Index of a directory: a block outside the data area, or an index on another kind.
+    #[error("directory index outside the data area, or of no directory")]
+    IndexRange,
+    /// Index: block without magic.
+    #[error("block of a directory index without magic")]
+    IndexMagic,
+    /// Index: block of another directory.
+    #[error("block of a directory index belongs to another directory")]
+    IndexOwner,
+    /// Index: reserved bytes.
+    #[error("reserved bytes of a directory index are not zero")]
+    IndexReserved,
+    /// Index: node at the wrong level, or too many levels.
+    #[error("block of a directory index at the wrong level")]
+    IndexDepth,
+    /// Index: count impossible.
+    #[error("block of a directory index with an impossible count")]
+    IndexCount,
+    /// Index: pairs or bounds out of order.
+    #[error("directory index out of order")]
+    IndexOrder,
+    /// Index: an entry is not in it.
+    #[error("directory entry is missing in the index")]
+    IndexMissing,
+    /// Index: a pair leads to no entry with a name of its hash.
+    #[error("directory index leads to no such entry")]
+    IndexStale,
+    /// A directory that must have an index has none, or one that must not has one.
+    #[error("directory without the index it should have, or with one it should not have")]
+    IndexAbsent,
+    /// Gap tables: they differ from the gaps.
+    #[error("gap table differs from the gaps of the directory")]
+    GapWrong,
     /// A directory with two names, or whose parent is another.
     #[error("directory is not where its parent field says")]
     DirParent,
@@ -255,6 +288,17 @@ impl CorruptKind {
         Self::DirEntryKind,
         Self::DirEntryKindDiffers,
         Self::DirEntryTwice,
+        Self::IndexRange,
+        Self::IndexMagic,
+        Self::IndexOwner,
+        Self::IndexReserved,
+        Self::IndexDepth,
+        Self::IndexCount,
+        Self::IndexOrder,
+        Self::IndexMissing,
+        Self::IndexStale,
+        Self::IndexAbsent,
+        Self::GapWrong,
         Self::DirParent,
         Self::LinkHead,
         Self::LinkTarget,

@@ -3,38 +3,82 @@
 //!
 //! An entry never moves while it exists, so its position is a stable cookie for `readdir`. The
 //! entries of a block cover it: removing one adds its bytes to the one before.
+//!
+//! A directory of one block is searched from start to end. With its second block it gets an
+//! index, which tells where the names of a given hash lie, and which block has room (`index`,
+//! `gaps`). A file system made without that feature has none, and all its directories are
+//! searched from start to end.
 
 mod entry;
+mod gaps;
+mod hash;
+mod index;
+mod room;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use entry::{Dirent, check_head, check_name, encode, entries};
 pub(crate) use entry::{free as free_entry, size as entry_size};
+pub(crate) use gaps::{gaps, tables};
+pub(crate) use hash::NameHash;
+pub(crate) use index::{Item, Node, Pair, Top, items};
+pub(crate) use room::{insert, largest_gap};
 
 use crate::corrupt::CorruptKind;
-use crate::extent::{self, FileBlock, TREE_CREDITS};
+use crate::extent::{self, FileBlock};
 use crate::inode::{Ino, Inode};
-use crate::layout::{self, BLOCK_SIZE, DIR_START, RawDirHead};
-use crate::space::Purpose;
+use crate::layout::{self, BLOCK_SIZE, MAX_INDEX_DEPTH};
 use crate::txn::Txn;
 use crate::volume::ReadBlock;
 use bento::{BlockDevice, BlockNo, DirBuf, Errno, FileKind, Result};
 use core::ops::ControlFlow;
 use zerocopy::IntoBytes;
-use zerocopy::little_endian::{U16, U32};
+use zerocopy::little_endian::U32;
 
-/// Blocks that one insertion may change, the inode of the directory apart: the entry's block,
-/// its bitmap, the tree.
-pub(crate) const INSERT_CREDITS: usize = 2 + TREE_CREDITS;
+/// Blocks of the index that one insertion may change: at each level below the root a node, its
+/// new sibling and the bitmap of that; the root, and a new one with its bitmap; the top; a gap
+/// table with its bitmap.
+const INDEX_INSERT_CREDITS: usize = 3 * 3 + 3 + 1 + 2;
+/// Blocks of the index that one removal may change: at each level below the root a node, a
+/// neighbour that it is merged with, the bitmap of the one that goes, and that of a root that is
+/// needed no more; the root, the top, a gap table.
+const INDEX_REMOVE_CREDITS: usize = 3 * 4 + 3;
+const _: () = assert!(MAX_INDEX_DEPTH == 3);
+
+/// Blocks that [`insert`] may change, the inode of the directory apart: the entry's block and its
+/// bitmap, the extent tree, the index.
+pub(crate) fn insert_credits(dir: &Inode) -> usize {
+    // Without an index the last block may be full: the index comes with the next block.
+    let indexed = dir.index != 0 || dir.size == u64::from(BLOCK_SIZE);
+    let index = if indexed { INDEX_INSERT_CREDITS } else { 0 };
+    2 + extent::insert_credits(dir) + index
+}
+
+/// The most that [`insert_credits`] and [`remove_credits`] ask for together.
+pub(crate) const MOST_CREDITS: usize =
+    3 + extent::TREE_CREDITS + INDEX_INSERT_CREDITS + INDEX_REMOVE_CREDITS;
+
+/// Blocks that [`remove`] may change: the entry's block, the index.
+pub(crate) fn remove_credits(dir: &Inode) -> usize {
+    let index = if dir.index != 0 {
+        INDEX_REMOVE_CREDITS
+    } else {
+        0
+    };
+    1 + index
+}
 
 /// An entry that was found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     pub(crate) ino: Ino,
     pub(crate) kind: FileKind,
+    /// Which block of the directory.
+    number: FileBlock,
     block: BlockNo,
     at: u16,
-    rec_len: u16,
-    /// The entry before it in its block.
-    before: Option<(u16, u16)>,
+    /// What the index has for it, where there is one.
+    pair: Option<Pair>,
 }
 
 impl Found {
@@ -51,16 +95,6 @@ impl Found {
         }
         Ok(())
     }
-}
-
-/// Where a new entry goes.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    block: BlockNo,
-    at: u16,
-    rec_len: u16,
-    /// The entry that gives away its tail, and what it keeps.
-    shrink: Option<(u16, u16)>,
 }
 
 /// Runs `look` on the blocks of a directory from `start` on, until it breaks.
@@ -88,30 +122,82 @@ fn walk<B>(
 
 /// The entry `name`.
 pub(crate) fn find(from: &impl ReadBlock, dir: &Inode, name: &[u8]) -> Result<Option<Found>> {
-    let geometry = *from.geometry();
-    walk(from, dir, FileBlock(0), |_, block, bytes| {
-        let mut before = None;
+    if dir.index != 0 {
+        return find_indexed(from, dir, name);
+    }
+    let found = walk(from, dir, FileBlock(0), |number, block, bytes| {
         for entry in entries(bytes) {
             let entry = entry?;
-            if let Some(kind) = entry.kind.filter(|_| entry.name == name) {
-                let ino = geometry.ino(entry.ino.into());
-                return Ok(ControlFlow::Break(Found {
-                    ino: ino.ok_or(CorruptKind::DirEntryInode)?,
-                    kind,
-                    block,
-                    at: entry.at,
-                    rec_len: entry.rec_len,
-                    before,
-                }));
+            if entry.kind.is_some() && entry.name == name {
+                let found = found(from, &entry, (number, block), None)?;
+                return Ok(ControlFlow::Break(found));
             }
-            before = Some((entry.at, entry.rec_len));
         }
         Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+fn find_indexed(from: &impl ReadBlock, dir: &Inode, name: &[u8]) -> Result<Option<Found>> {
+    let hash = from.name_hash().of(name);
+    let mut key = Some(Pair { hash, at: 0 });
+    while let Some(least) = key {
+        let Some(pair) = index::next(from, dir, least)? else {
+            break;
+        };
+        if let Some(found) = find_at(from, dir, name, pair)? {
+            return Ok(Some(found));
+        }
+        key = pair.next_position();
+    }
+    Ok(None)
+}
+
+/// The entry of a pair of the index, where its name is `name`.
+fn find_at(from: &impl ReadBlock, dir: &Inode, name: &[u8], pair: Pair) -> Result<Option<Found>> {
+    let (number, at) = pair.place();
+    if number >= FileBlock::behind_byte(dir.size) {
+        return Err(CorruptKind::IndexStale.at(BlockNo(dir.index)));
+    }
+    let block = extent::metadata_block(from, dir, number)?;
+    let found = from.read(block, |bytes| {
+        check_head(bytes, dir.ino)?;
+        let entry = Dirent::parse(bytes, at).ok();
+        let entry = entry.filter(|entry| entry.kind.is_some());
+        let entry = entry.ok_or(CorruptKind::IndexStale)?;
+        if entry.name == name {
+            return found(from, &entry, (number, block), Some(pair)).map(Some);
+        }
+        if from.name_hash().of(entry.name) != pair.hash {
+            return Err(CorruptKind::IndexStale);
+        }
+        Ok(None)
+    })?;
+    found.map_err(|kind| kind.at(block))
+}
+
+fn found(
+    from: &impl ReadBlock,
+    entry: &Dirent<'_>,
+    (number, block): (FileBlock, BlockNo),
+    pair: Option<Pair>,
+) -> core::result::Result<Found, CorruptKind> {
+    let ino = from.geometry().ino(entry.ino.into());
+    Ok(Found {
+        ino: ino.ok_or(CorruptKind::DirEntryInode)?,
+        kind: entry.kind.ok_or(CorruptKind::DirEntryKind)?,
+        number,
+        block,
+        at: entry.at,
+        pair,
     })
 }
 
 /// The directory has no entries.
 pub(crate) fn is_empty(from: &impl ReadBlock, dir: &Inode) -> Result<bool> {
+    if dir.index != 0 {
+        return index::is_empty(from, dir);
+    }
     let used = walk(from, dir, FileBlock(0), |_, _, bytes| {
         for entry in entries(bytes) {
             if entry?.kind.is_some() {
@@ -154,61 +240,41 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// Adds an entry.
-///
-/// # Errors
-/// `EEXIST`, `ENOSPC`; `EINVAL`, `ENAMETOOLONG`: not a name.
+/// Removes an entry that [`find`] has found in this transaction.
 #[inline(never)]
-pub(crate) fn insert<D: BlockDevice>(
+pub(crate) fn remove<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     dir: &mut Inode,
-    name: &[u8],
-    ino: Ino,
-    kind: FileKind,
+    found: &Found,
 ) -> Result {
-    let need = entry::size(check_name(name)?);
-    let mut room = None;
-    let exists = walk(txn, dir, FileBlock(0), |_, block, bytes| {
-        for entry in entries(bytes) {
-            let entry = entry?;
-            if entry.kind.is_some() && entry.name == name {
-                return Ok(ControlFlow::Break(()));
-            }
-            let kept = entry.needed();
-            if room.is_none() && entry.rec_len - kept >= need {
-                room = Some(Room {
-                    block,
-                    at: entry.at + kept,
-                    rec_len: entry.rec_len - kept,
-                    shrink: (kept > 0).then_some((entry.at, kept)),
-                });
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    if exists.is_some() {
-        return Err(Errno::EEXIST);
+    let (before, rec_len) = txn
+        .read(found.block, |bytes| neighbour(bytes, found.at))?
+        .map_err(|kind| kind.at(found.block))?;
+    match before {
+        Some((at, kept)) => room::set_rec_len(txn, found.block, at, kept + rec_len)?,
+        None => txn.write(found.block, found.at, entry::free(rec_len).as_bytes())?,
     }
-    let room = match room {
-        Some(room) => room,
-        None => grow(txn, dir)?,
+    let Some(pair) = found.pair else {
+        return Ok(());
     };
-    if let Some((at, kept)) = room.shrink {
-        set_rec_len(txn, room.block, at, kept)?;
-    }
-    let bytes = encode(ino, kind, name, room.rec_len)?;
-    txn.write(room.block, room.at, &bytes)
+    index::remove(txn, dir, pair)?;
+    room::update_gap(txn, dir, found.number, found.block)
 }
 
-/// Removes an entry that [`find`] has found in this transaction.
-pub(crate) fn remove<D: BlockDevice>(txn: &mut Txn<'_, D>, found: &Found) -> Result {
-    match found.before {
-        Some((at, rec_len)) => set_rec_len(txn, found.block, at, rec_len + found.rec_len),
-        None => {
-            let free = entry::free(found.rec_len);
-            txn.write(found.block, found.at, free.as_bytes())
+/// The place and length of the entry before that at byte `at`, and the length of that itself.
+fn neighbour(
+    bytes: &[u8],
+    at: u16,
+) -> core::result::Result<(Option<(u16, u16)>, u16), CorruptKind> {
+    let mut before = None;
+    for entry in entries(bytes) {
+        let entry = entry?;
+        if entry.at == at {
+            return Ok((before, entry.rec_len));
         }
+        before = Some((entry.at, entry.rec_len));
     }
+    Err(CorruptKind::IndexStale)
 }
 
 /// Lets an entry name another inode.
@@ -226,37 +292,27 @@ pub(crate) fn replace<D: BlockDevice>(
     )
 }
 
-/// Adds a block to the directory: one free entry.
-fn grow<D: BlockDevice>(txn: &mut Txn<'_, D>, dir: &mut Inode) -> Result<Room> {
-    let at = FileBlock::of_byte(dir.size).ok_or(Errno::ENOSPC)?;
-    let run = extent::fill(txn, dir, at, 1, Purpose::Meta)?;
-    let block = BlockNo(run.block);
-    let head = RawDirHead {
-        magic: layout::DIR_MAGIC,
-        checksum: U32::ZERO,
-        owner: dir.ino.0.into(),
-        reserved: U32::ZERO,
-    };
-    txn.zero(block)?;
-    txn.write(block, 0, head.as_bytes())?;
-    dir.size += u64::from(BLOCK_SIZE);
-    Ok(Room {
-        block,
-        at: DIR_START,
-        rec_len: BLOCK_SIZE - DIR_START,
-        shrink: None,
-    })
-}
+/// Credits that one step of [`drop_index`] may need: two blocks and their bitmaps.
+const DROP_CREDITS: usize = 4;
+/// Blocks that one call of [`drop_index`] frees at most, so that others are not kept waiting.
+const DROP_BLOCKS: usize = 64;
 
-fn set_rec_len<D: BlockDevice>(
+/// Frees the index of a directory that is going away, as far as `txn` goes with `kept` credits
+/// left over; returns whether some of it is left.
+pub(crate) fn drop_index<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
-    block: BlockNo,
-    at: u16,
-    rec_len: u16,
-) -> Result {
-    txn.write(
-        block,
-        at + layout::DIRENT_LEN_AT,
-        U16::new(rec_len).as_bytes(),
-    )
+    dir: &mut Inode,
+    kept: usize,
+) -> Result<bool> {
+    for _ in 0..DROP_BLOCKS {
+        if dir.index == 0 || txn.credits_left() < DROP_CREDITS + kept {
+            break;
+        }
+        if !gaps::drop_table(txn, dir)? && !index::drop_node(txn, dir)? {
+            let top = BlockNo(dir.index);
+            dir.index = 0;
+            index::give_back(txn, dir, top)?;
+        }
+    }
+    Ok(dir.index != 0)
 }

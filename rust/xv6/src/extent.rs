@@ -11,7 +11,7 @@ mod edit;
 mod shift;
 
 pub(crate) use cut::{PUNCH_CREDITS, cut_tail, punch};
-pub(crate) use edit::{MARK_CREDITS, TREE_CREDITS, fill, mark};
+pub(crate) use edit::{MARK_CREDITS, TREE_CREDITS, fill, insert_credits, mark};
 pub(crate) use shift::{SHIFT_CREDITS, Shift, shift, survey};
 
 use crate::corrupt::CorruptKind;

@@ -5,6 +5,7 @@
 //! data is on the device, and only then does the size on disk move: a crash exposes no stale
 //! block.
 
+use crate::dir;
 use crate::extent::{self, FileBlock, Found, Mapping, TREE_CREDITS};
 use crate::inode::{Inode, MAX_FILE_SIZE, Node, attributes_of};
 use crate::layout::BLOCK_SIZE;
@@ -172,7 +173,8 @@ impl<D: BlockDevice> Volume<D> {
         }
         let (txn, inode) = change.parts(slot);
         xattr::free(txn, inode)?;
-        let again = cut(&mut change, slot, FileBlock(0))?;
+        let kept = INODE_CREDITS + CUT_RESERVE;
+        let again = dir::drop_index(txn, inode, kept)? || cut(&mut change, slot, FileBlock(0))?;
         if !again {
             change.free(slot)?;
         }

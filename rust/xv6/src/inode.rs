@@ -97,6 +97,8 @@ pub(crate) struct Inode {
     pub(crate) xattr: u64,
     /// Some of [`layout::ATTRIBUTES`], and only those of its kind ([`attributes_of`]).
     pub(crate) attributes: u32,
+    /// The top of the index of a directory; 0 where there is none.
+    pub(crate) index: u64,
     pub(crate) area: Area,
 }
 
@@ -137,13 +139,14 @@ impl Inode {
             parent: raw.parent.get(),
             xattr: raw.xattr.get(),
             attributes: raw.attributes.get(),
+            index: raw.index.get(),
             area: Area {
                 extents: raw.extents.get(),
                 depth: raw.depth.get(),
                 bytes: raw.area,
             },
         };
-        let zeros = raw.reserved == [0; 12];
+        let zeros = raw.reserved == [0; 4];
         ensure(zeros, CorruptKind::InodeReserved)?;
         inode.validate(geometry)?;
         Ok(Some(inode))
@@ -177,6 +180,8 @@ impl Inode {
         ensure(attributes, CorruptKind::InodeFlags)?;
         let xattr = self.xattr == 0 || geometry.is_data(self.xattr, 1);
         ensure(xattr, CorruptKind::XattrRange)?;
+        let index = directory && geometry.is_data(self.index, 1);
+        ensure(index || self.index == 0, CorruptKind::IndexRange)?;
         ensure(self.blocks <= geometry.blocks(), CorruptKind::InodeExtents)?;
         self.validate_area()
     }
@@ -255,7 +260,8 @@ impl Inode {
             extents: self.area.extents.into(),
             depth: self.area.depth.into(),
             attributes: self.attributes.into(),
-            reserved: [0; 12],
+            reserved: [0; 4],
+            index: self.index.into(),
             area: self.area.bytes,
         }
     }
@@ -441,6 +447,7 @@ mod tests {
             parent: u32::from(kind == FileKind::Directory),
             xattr: 1000,
             attributes: super::attributes_of(kind),
+            index: if kind == FileKind::Directory { 1000 } else { 0 },
             area: Area::EMPTY,
         }
     }

@@ -5,6 +5,10 @@
 //! structures are plain bytes without alignment, and none of them is trusted: `superblock.rs`,
 //! `inode.rs`, `extent.rs` and `dir.rs` turn them into validated types.
 
+mod index;
+
+pub use index::*;
+
 use core::mem::offset_of;
 use zerocopy::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -26,6 +30,10 @@ pub const VERSION: u32 = 1;
 pub const SUPER_BLOCK: u64 = 0;
 /// Bytes of a volume label.
 pub const LABEL_LEN: usize = 32;
+/// Incompatible feature: directories of more than one block have an index.
+pub const INCOMPAT_DIR_INDEX: u32 = 1 << 1;
+/// All incompatible features that this build knows.
+pub const INCOMPAT_KNOWN: u32 = INCOMPAT_DIR_INDEX;
 
 /// The superblock: the first 256 bytes of block 0 and of the backup block.
 #[derive(
@@ -195,7 +203,9 @@ pub struct RawInode {
     /// Some of [`ATTRIBUTES`].
     pub attributes: U32,
     /// Zeros.
-    pub reserved: [u8; 12],
+    pub reserved: [u8; 4],
+    /// The top of the index of a directory; 0 where it has none.
+    pub index: U64,
     /// [`ROOT_EXTENTS`] entries, or the target of a symbolic link of at most 128 bytes.
     pub area: [u8; AREA_SIZE],
 }
@@ -393,6 +403,7 @@ mod tests {
         assert_eq!(offset_of!(RawInode, extents), 108);
         assert_eq!(offset_of!(RawInode, xattr), 96);
         assert_eq!(offset_of!(RawInode, attributes), 112);
+        assert_eq!(offset_of!(RawInode, index), 120);
         assert_eq!(offset_of!(RawInode, area), 128);
         assert_eq!(offset_of!(RawXattrHead, checksum), 4);
         assert_eq!(offset_of!(RawXattrHead, used), 12);

@@ -11,10 +11,12 @@
 //!    directories and links, which can be recognized, come before files.
 //! 3. `names`: the entries of all directories that lead somewhere, each directory once.
 //! 4. `lost`: what has no name gets one in `lost+found`, and all link counts are set.
-//! 5. `maps`: the bitmaps, from nothing.
+//! 5. `index`: the indexes of directories, from their entries.
+//! 6. `maps`: the bitmaps, from nothing.
 //!
 //! Nothing is journaled: a repair that was interrupted is started again, and ends the same way.
 
+mod index;
 mod lost;
 mod maps;
 mod names;
@@ -105,6 +107,7 @@ struct Dir {
     nodes: Vec<u64>,
     /// The tree does not say so yet.
     reshape: bool,
+    index: Option<index::Index>,
 }
 
 /// A repair in progress.
@@ -299,6 +302,11 @@ impl Claims {
         self.next = found.unwrap_or(data.end);
         found
     }
+}
+
+/// How many blocks.
+fn count(blocks: &[u64]) -> u64 {
+    u64::try_from(blocks.len()).unwrap_or(u64::MAX)
 }
 
 /// A block of zeros.

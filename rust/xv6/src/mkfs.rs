@@ -31,6 +31,8 @@ pub struct FormatOptions {
     pub now: Timespec,
     /// Owner and group of the root directory.
     pub owner: (u32, u32),
+    /// Incompatible features; some of [`layout::INCOMPAT_KNOWN`].
+    pub incompat: u32,
 }
 
 impl Default for FormatOptions {
@@ -43,6 +45,7 @@ impl Default for FormatOptions {
             log_blocks: None,
             now: Timespec::default(),
             owner: (0, 0),
+            incompat: layout::INCOMPAT_KNOWN,
         }
     }
 }
@@ -92,7 +95,7 @@ pub fn format<D: BlockDevice>(dev: &D, options: &FormatOptions) -> Result<Super>
         geometry,
         compat: 0,
         ro_compat: 0,
-        incompat: 0,
+        incompat: options.incompat,
         created: options.now.sec,
     };
     erase(dev, BlockNo(layout::SUPER_BLOCK))?;
@@ -210,6 +213,7 @@ fn write_root<D: BlockDevice>(dev: &D, sup: &Super, options: &FormatOptions) -> 
         parent: Ino::ROOT.0,
         xattr: 0,
         attributes: 0,
+        index: 0,
         area: Area::EMPTY,
     };
     let (target, offset) = sup.geometry.inode_place(Ino::ROOT);

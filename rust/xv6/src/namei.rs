@@ -5,7 +5,7 @@
 //! point, of the device or for want of space, leaves everything as it was.
 
 use crate::corrupt::CorruptKind;
-use crate::dir::{self, INSERT_CREDITS};
+use crate::dir;
 use crate::file::valid_now;
 use crate::inode::{self, Area, Ino, Inode, LINK_MAX, Node, attributes_of};
 use crate::layout;
@@ -16,15 +16,15 @@ use crate::xattr::{self, XATTR_CREDITS};
 use alloc::boxed::Box;
 use bento::{BlockDevice, Errno, FileKind, InodeNo, NewInode, Request, Result};
 
-/// Two bitmaps, the new inode, the directory's inode, the new entry, the block of a long link
-/// with its bitmap.
-const CREATE_CREDITS: usize = 7 + INSERT_CREDITS;
+/// Two bitmaps, the new inode, the directory's inode, the block of a long link with its bitmap.
+/// (What the entry needs comes from the directory.)
+const CREATE_CREDITS: usize = 6;
 /// An inode without a name: two bitmaps, the orphan map, the new inode.
 const UNNAMED_CREDITS: usize = 4;
-/// Two inodes, the orphan map and the new entry.
-const LINK_CREDITS: usize = 4 + INSERT_CREDITS;
-/// Two inodes, the entry, the orphan map.
-const UNLINK_CREDITS: usize = 4;
+/// Two inodes, the orphan map.
+const LINK_CREDITS: usize = 3;
+/// Two inodes, the orphan map.
+const UNLINK_CREDITS: usize = 3;
 
 /// The attributes that a new inode takes over from its directory, as with ext4: never those that
 /// would keep its maker from filling it.
@@ -98,6 +98,7 @@ pub(crate) fn take<D: BlockDevice>(
         parent: 0,
         xattr: 0,
         attributes: dir.attributes & INHERITED & attributes_of(kind),
+        index: 0,
         area: Area::EMPTY,
     });
     xattr::create(txn, &mut inode, new.xattrs)?;
@@ -134,7 +135,8 @@ impl<D: BlockDevice> Volume<D> {
         kind: New<'_>,
     ) -> Result<Node> {
         let now = valid_now(req)?;
-        let mut change = Change::begin(self, CREATE_CREDITS + extra_credits(new))?;
+        let credits = CREATE_CREDITS + extra_credits(new);
+        let mut change = Change::begin_names(self, credits, Some(parent), None)?;
         let dir = change.stage(parent)?;
         let (txn, dir_inode) = change.parts(dir);
         alive_directory(dir_inode)?;
@@ -191,7 +193,7 @@ impl<D: BlockDevice> Volume<D> {
     /// without. (That a file whose last name was removed stays without is up to the host.)
     pub(crate) fn link(&self, req: &Request, node: &Node, parent: &Node, name: &[u8]) -> Result {
         let now = valid_now(req)?;
-        let mut change = Change::begin(self, LINK_CREDITS)?;
+        let mut change = Change::begin_names(self, LINK_CREDITS, Some(parent), None)?;
         let child = change.stage(node)?;
         let freed = node.read()?.freed;
         let dir = change.stage(parent)?;
@@ -220,7 +222,7 @@ impl<D: BlockDevice> Volume<D> {
         directory: bool,
     ) -> Result {
         let now = valid_now(req)?;
-        let mut change = Change::begin(self, UNLINK_CREDITS)?;
+        let mut change = Change::begin_names(self, UNLINK_CREDITS, None, Some(parent))?;
         let dir = change.stage(parent)?;
         let child = change.stage(child)?;
         let inode = *change.inode(child);
@@ -233,7 +235,7 @@ impl<D: BlockDevice> Volume<D> {
         alive_directory(dir_inode)?;
         let found = dir::find(txn, dir_inode, name)?.ok_or(Errno::ENOENT)?;
         found.leads_to(&inode)?;
-        dir::remove(txn, &found)?;
+        dir::remove(txn, dir_inode, &found)?;
         dir_inode.touch(now);
         lose_name(&mut change, dir, child)?;
         change.inode(child).ctime = now;

@@ -2,18 +2,22 @@
 //! Renaming and exchanging names.
 
 use crate::corrupt::CorruptKind;
-use crate::dir::{self, INSERT_CREDITS};
+use crate::dir;
 use crate::file::valid_now;
 use crate::inode::{self, Ino, Node};
 use crate::namei::{self, add_link, alive_directory, lose_name};
+use crate::superblock::MIN_LOG_BLOCKS;
 use crate::txn::{Change, Slot};
 use crate::volume::{ReadBlock, Volume};
 use bento::{BlockDevice, Errno, FileKind, NewInode, RenameFlags, Request, Result};
 
-/// Four inodes, two entries, the orphan map, and what a new entry may need.
-const RENAME_CREDITS: usize = 7 + INSERT_CREDITS;
+/// Four inodes, the orphan map, an entry that changes in place.
+const RENAME_CREDITS: usize = 6;
 /// An inode that stays under the old name, and the inode map.
 const WHITEOUT_CREDITS: usize = 2;
+/// No operation on names needs more: the smallest log has room for it, its header and a list.
+const _: () = assert!(RENAME_CREDITS + WHITEOUT_CREDITS + dir::MOST_CREDITS + 2 <= 64);
+const _: () = assert!(MIN_LOG_BLOCKS == 64);
 
 /// A name in a directory that takes part in the change.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +49,8 @@ impl<D: BlockDevice> Volume<D> {
             Some(other) if other.ino() == node.ino() => return Ok(()),
             _ => {}
         }
-        let mut change = Change::begin(self, RENAME_CREDITS + WHITEOUT_CREDITS)?;
+        let credits = RENAME_CREDITS + WHITEOUT_CREDITS;
+        let mut change = Change::begin_names(self, credits, Some(to.0), Some(from.0))?;
         let child = change.stage(node)?;
         let from = Name {
             dir: change.stage(from.0)?,
@@ -117,7 +122,10 @@ fn leave<D: BlockDevice>(
     let old = entry(change, from, child)?;
     match stays {
         Some(ino) => dir::replace(&mut change.txn, &old, ino, WHITEOUT),
-        None => dir::remove(&mut change.txn, &old),
+        None => {
+            let (txn, dir) = change.parts(from.dir);
+            dir::remove(txn, dir, &old)
+        }
     }
 }
 

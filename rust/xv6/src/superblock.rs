@@ -14,7 +14,7 @@ use zerocopy::little_endian::{I64, U32, U64};
 
 /// The most blocks of a file system (16 TiB).
 pub const MAX_BLOCKS: u64 = 1 << 32;
-/// The fewest blocks of a log: one operation changes at most half as many.
+/// The fewest blocks of a log: room for the largest operation, a renaming (`rename.rs`).
 pub const MIN_LOG_BLOCKS: u64 = 64;
 /// The most blocks of a log (128 MiB).
 pub const MAX_LOG_BLOCKS: u64 = 32768;
@@ -181,13 +181,18 @@ pub struct Super {
     pub compat: u32,
     /// Features needed for writing; this build knows none.
     pub ro_compat: u32,
-    /// Features needed for anything; this build knows none.
+    /// Features needed for anything, among them those of [`layout::INCOMPAT_KNOWN`].
     pub incompat: u32,
     /// When the file system was made, in seconds since 1970.
     pub created: i64,
 }
 
 impl Super {
+    /// Directories of more than one block have an index.
+    pub(crate) fn indexes_directories(&self) -> bool {
+        self.incompat & layout::INCOMPAT_DIR_INDEX != 0
+    }
+
     /// The bytes of this superblock.
     #[must_use]
     pub fn raw(&self) -> RawSuper {
@@ -264,11 +269,9 @@ impl Super {
     }
 
     fn check_features(&self, read_only: bool) -> Result {
-        if self.incompat != 0 {
-            log::error!(
-                "unknown features (incompat {:#x}): mount with a newer xv6",
-                self.incompat
-            );
+        let unknown = self.incompat & !layout::INCOMPAT_KNOWN;
+        if unknown != 0 {
+            log::error!("unknown features (incompat {unknown:#x}): mount with a newer xv6");
             return Err(Errno::EOPNOTSUPP);
         }
         if self.ro_compat != 0 && !read_only {

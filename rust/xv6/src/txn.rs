@@ -6,6 +6,7 @@
 //! the change, so an operation that fails or panics halfway leaves no trace.
 
 use crate::checksum::{Checked, Sums};
+use crate::dir::{self, NameHash};
 use crate::inode::{Inode, Node, State};
 use crate::orphan;
 use crate::space::CountChange;
@@ -38,6 +39,10 @@ impl<D: BlockDevice> ReadBlock for Txn<'_, D> {
 
     fn sums(&self) -> Sums {
         self.volume.sums()
+    }
+
+    fn name_hash(&self) -> &NameHash {
+        self.volume.name_hash()
     }
 }
 
@@ -130,6 +135,34 @@ impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
             txn: volume.begin(credits)?,
             staged: Vec::new(),
         })
+    }
+
+    /// As [`Change::begin`] with `credits` blocks and what it takes to add a name to the directory
+    /// `add` and to remove one from the directory `remove`.
+    pub(crate) fn begin_names(
+        volume: &'f Volume<D>,
+        credits: usize,
+        add: Option<&Node>,
+        remove: Option<&Node>,
+    ) -> Result<Self> {
+        let needed = || -> Result<usize> {
+            let mut sum = credits;
+            if let Some(node) = add {
+                sum += dir::insert_credits(&node.read()?.inode);
+            }
+            if let Some(node) = remove {
+                sum += dir::remove_credits(&node.read()?.inode);
+            }
+            Ok(sum)
+        };
+        loop {
+            let credits = needed()?;
+            let change = Self::begin(volume, credits)?;
+            // Only now nobody else changes the directories.
+            if needed()? <= credits {
+                return Ok(change);
+            }
+        }
     }
 
     /// Takes part in the change; the same node twice gives the same slot.

@@ -4,6 +4,7 @@
 use crate::bitmap;
 use crate::checksum::{Checked, Sums};
 use crate::corrupt::CorruptKind;
+use crate::dir::NameHash;
 use crate::inode::{self, Ino, Inode};
 use crate::layout;
 use crate::space::Space;
@@ -27,6 +28,9 @@ pub(crate) trait ReadBlock {
 
     /// The checksums of the file system.
     fn sums(&self) -> Sums;
+
+    /// The hash of names.
+    fn name_hash(&self) -> &NameHash;
 }
 
 /// A mounted device.
@@ -34,6 +38,7 @@ pub(crate) trait ReadBlock {
 pub(crate) struct Volume<D: BlockDevice> {
     pub(crate) sup: Super,
     sums: Sums,
+    pub(crate) names: NameHash,
     pub(crate) journal: Journal<Checked<D>>,
     pub(crate) space: Mutex<Space>,
     pub(crate) read_only: bool,
@@ -56,6 +61,10 @@ impl<D: BlockDevice> ReadBlock for Volume<D> {
 
     fn sums(&self) -> Sums {
         self.sums
+    }
+
+    fn name_hash(&self) -> &NameHash {
+        &self.names
     }
 }
 
@@ -118,6 +127,7 @@ impl<D: BlockDevice> Volume<D> {
         let sup = Super::read(journal.device(), read_only)?;
         Ok(Box::new(Self {
             sums: sup.sums(),
+            names: NameHash::new(&sup.uuid),
             sup,
             journal,
             space: Mutex::new(space),

@@ -10,10 +10,12 @@ use host::{Host, PLAIN, fresh, pattern, seal};
 use xv6::check::check;
 use xv6::checksum::{Sums, of_super};
 use xv6::layout::{self, RawDirHead, RawDirent, RawExtent, RawHead, RawInode, RawNode, RawSuper};
+use xv6::layout::{RawChild, RawPair, RawTable, RawTop};
 use xv6::layout::{RawXattr, RawXattrHead};
 use xv6::mend::mend;
 use xv6::superblock::{Geometry, Super};
 use xv6::{CorruptKind, Xv6};
+use zerocopy::little_endian::{U16, U64};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// A clean image that holds a bit of everything.
@@ -32,7 +34,8 @@ const SHORT_LINK: u32 = 5;
 const LONG_LINK: u32 = 6;
 const DEVICE: u32 = 7;
 const SUBDIR: u32 = 8;
-const FREE: u32 = 9;
+const BIG: u32 = 9;
+const FREE: u32 = 10;
 
 /// What the file has that no test damages.
 fn kept() -> Vec<u8> {
@@ -56,6 +59,10 @@ impl Bench {
         host.mknod("device", FileKind::CharDevice.mode_bits() | 0o600, 0x103)
             .expect("mknod");
         host.mkdir("dir/subdir").expect("mkdir");
+        host.mkdir("big").expect("mkdir");
+        for n in 0..600 {
+            host.link("device", &format!("big/{n:08}")).expect("link");
+        }
         host.create("gone").expect("create");
         host.mkdir("keep").expect("mkdir");
         host.create("keep/data").expect("create");
@@ -70,6 +77,7 @@ impl Bench {
             tested: Cell::new(false),
         };
         assert_eq!(bench.inode(TREE).depth, 1);
+        assert_eq!(bench.get::<RawTop>(bench.top(), 0).head.depth, 1);
         assert_eq!(bench.inode(FREE).mode, 0);
         assert_ne!(bench.inode(FREE).generation, 0);
         bench
@@ -145,6 +153,23 @@ impl Bench {
         self.root_extent(ino, 0).block.get()
     }
 
+    /// The top of the index of the large directory.
+    fn top(&self) -> u64 {
+        self.inode(BIG).index.get()
+    }
+
+    fn index_root(&self) -> u64 {
+        self.get::<RawTop>(self.top(), 0).root.get()
+    }
+
+    fn index_leaf(&self) -> u64 {
+        self.get::<RawChild>(self.index_root(), 16).block.get()
+    }
+
+    fn gap_table(&self) -> u64 {
+        self.get::<RawTable>(self.top(), 32).block.get()
+    }
+
     fn flip(&self, map: u64, bit: u64) {
         let block = map + bit / (8 * 4080);
         let byte = u16::try_from(bit % (8 * 4080) / 8).expect("in a block");
@@ -215,7 +240,7 @@ impl Bench {
         assert!(again.before.is_clean());
         assert!(self.disk.image() == image, "a second repair does nothing");
         let host = Host::mount(self.disk.clone()).expect("a clean file system mounts");
-        let paths = ["keep/data", "lost+found/#10/data"];
+        let paths = ["keep/data", "lost+found/#11/data"];
         let data = paths.iter().find_map(|path| host.read(path).ok());
         assert!(data == Some(kept()), "a file that was not damaged is lost");
         host.create("new").expect("it can be changed");
@@ -377,6 +402,60 @@ damages! {
         let (block, at) = b.entry(ROOT, SHORT_LINK);
         b.edit(block, at + 8, |name: &mut [u8; 3]| *name = *b"dir");
     };
+    index_of_a_file: IndexRange, |b| b.edit_inode(FILE, |i| i.index = 1000.into());
+    index_in_the_log: IndexRange, |b| b.edit_inode(BIG, |i| i.index = 1.into());
+    index_root_outside: IndexRange, |b| b.edit(b.top(), 16, |root: &mut U64| *root = u64::MAX.into());
+    index_child_outside: IndexRange, |b| b.edit(b.index_root(), 24, |child: &mut U64| *child = 0.into());
+    gap_table_outside: IndexRange, |b| b.edit(b.top(), 32, |t: &mut RawTable| t.block = 1023.into());
+    index_top_magic: IndexMagic, |b| b.edit(b.top(), 0, |n: &mut RawNode| n.magic = layout::INDEX_MAGIC);
+    index_node_magic: IndexMagic, |b| b.edit(b.index_leaf(), 0, |n: &mut RawNode| n.magic = layout::NODE_MAGIC);
+    gap_table_magic: IndexMagic, |b| b.edit(b.gap_table(), 0, |n: &mut RawNode| n.magic = 0.into());
+    index_top_owner: IndexOwner, |b| b.edit(b.top(), 0, |n: &mut RawNode| n.owner = DIR.into());
+    index_node_owner: IndexOwner, |b| b.edit(b.index_root(), 0, |n: &mut RawNode| n.owner = DIR.into());
+    gap_table_owner: IndexOwner, |b| b.edit(b.gap_table(), 0, |n: &mut RawNode| n.owner = DIR.into());
+    index_of_another: IndexOwner, |b| b.edit_inode(DIR, |i| i.index = b.top().into());
+    index_top_reserved: IndexReserved, |b| b.edit(b.top(), 0, |t: &mut RawTop| t.reserved[7] = 1);
+    gap_table_reserved: IndexReserved, |b| b.edit(b.top(), 32, |t: &mut RawTable| t.reserved[5] = 1);
+    index_too_deep: IndexDepth, |b| b.edit(b.top(), 0, |n: &mut RawNode| n.depth = 4.into());
+    index_node_depth: IndexDepth, |b| b.edit(b.index_leaf(), 0, |n: &mut RawNode| n.depth = 1.into());
+    gap_table_depth: IndexDepth, |b| b.edit(b.gap_table(), 0, |n: &mut RawNode| n.depth = 1.into());
+    index_tables: IndexCount, |b| b.edit(b.top(), 0, |n: &mut RawNode| n.count = 255.into());
+    index_leaf_empty: IndexCount, |b| b.edit(b.index_leaf(), 0, |n: &mut RawNode| n.count = 0.into());
+    index_leaf_count: IndexCount, |b| b.edit(b.index_leaf(), 0, |n: &mut RawNode| n.count = 511.into());
+    index_node_count: IndexCount, |b| b.edit(b.index_root(), 0, |n: &mut RawNode| n.count = 256.into());
+    gap_table_count: IndexCount, |b| b.edit(b.gap_table(), 0, |n: &mut RawNode| n.count = 2041.into());
+    gap_table_empty: IndexCount, |b| b.edit(b.gap_table(), 0, |n: &mut RawNode| n.count = 0.into());
+    index_pairs_unsorted: IndexOrder, |b| b.edit(b.index_leaf(), 16, |p: &mut [RawPair; 2]| p.swap(0, 1));
+    index_pair_in_the_wrong_leaf: IndexOrder, |b| {
+        let last = 16 + 8 * (b.get::<RawNode>(b.index_leaf(), 0).count.get() - 1);
+        b.edit(b.index_leaf(), last, |p: &mut RawPair| p.hash = u32::MAX.into());
+    };
+    index_bounds_unsorted: IndexOrder, |b| b.edit(b.index_root(), 32, |c: &mut RawChild| c.first.hash = 0.into());
+    entry_not_in_the_index: IndexMissing, |b| b.edit(b.index_leaf(), 12, |n: &mut U16| {
+        *n -= 1;
+    });
+    entry_renamed_behind_the_index: IndexMissing, |b| {
+        let block = b.first_block(BIG);
+        b.edit(block, 24, |name: &mut u8| *name = b'x');
+    };
+    index_pair_without_entry: IndexStale, |b| b.edit(b.index_leaf(), 16, |p: &mut RawPair| {
+        p.at = (p.at.get() + 1).into();
+    });
+    index_pair_behind_the_end: IndexStale, |b| b.edit(b.index_leaf(), 16, |p: &mut RawPair| {
+        p.at = u32::MAX.into();
+    });
+    directory_without_index: IndexAbsent, |b| b.edit_inode(BIG, |i| i.index = 0.into());
+    index_without_the_feature: IndexAbsent, |b| b.edit_super(|s| {
+        s.incompat = (s.incompat.get() & !layout::INCOMPAT_DIR_INDEX).into();
+        s.checksum = of_super(s).into();
+    });
+    index_in_a_circle: BlockShared, |b| {
+        let root = b.index_root();
+        b.edit(root, 16, |c: &mut RawChild| c.block = root.into());
+    };
+    gap_too_large: GapWrong, |b| b.edit(b.gap_table(), 16, |gap: &mut U16| *gap = 1000.into());
+    gap_missing: GapWrong, |b| b.edit(b.gap_table(), 12, |count: &mut U16| *count -= 1);
+    largest_gap: GapWrong, |b| b.edit(b.top(), 32, |t: &mut RawTable| t.largest = 8.into());
     dir_parent: DirParent, |b| b.edit_inode(SUBDIR, |i| i.parent = ROOT.into());
     directory_with_two_names: DirParent, |b| b.edit_entry(ROOT, DEVICE, |e| {
         (e.ino, e.kind) = (DIR.into(), 4);
@@ -435,7 +514,7 @@ refusals! {
     geometry: SuperGeometry = EUCLEAN, |s| s.block_map = 5.into();
     too_many_inodes: SuperGeometry = EUCLEAN, |s| s.inodes = (1 << 40).into();
     super_reserved: SuperReserved = EUCLEAN, |s| s.reserved[79] = 1;
-    feature_of_the_future: SuperReserved = EOPNOTSUPP, |s| s.incompat = 1.into();
+    feature_of_the_future: SuperReserved = EOPNOTSUPP, |s| s.incompat = (1 << 31).into();
 }
 
 #[test]

@@ -78,6 +78,31 @@ fn use_xattrs(host: &Host<MemDisk>, node: &xv6::Node) {
     let _ = host.fs.removexattr(&host.req(), node, b"user.a");
 }
 
+/// An image with a directory that has an index of several nodes.
+fn indexed_image() -> Image {
+    let host = fresh(300);
+    host.mkdir("dir").expect("mkdir");
+    host.mkdir("big").expect("mkdir");
+    host.create("dir/file").expect("create");
+    for n in 0..515 {
+        host.link("dir/file", &format!("big/{n:08}")).expect("link");
+    }
+    host.unmount().image()
+}
+
+/// Uses a directory with an index; any error will do.
+fn use_index(host: &Host<MemDisk>) {
+    let _ = host.list("big", 5000);
+    for n in [0, 100, 200, 514] {
+        let _ = host.remove(&format!("big/{n:08}"));
+    }
+    for name in ["small", "a name that no gap has room for", "none"] {
+        let _ = host.link("dir/file", &format!("big/{name}"));
+    }
+    let _ = host.rename("big/00000001", "big/moved", RenameFlags::empty());
+    let _ = host.rmdir("big");
+}
+
 /// Uses everything that can be reached, and changes it; any error will do.
 fn use_all(disk: MemDisk) -> Result {
     let host = Host::around(Xv6::mount(disk.clone(), &PLAIN)?, disk);
@@ -101,6 +126,7 @@ fn use_all(disk: MemDisk) -> Result {
         set.mask = SetAttrMask::SIZE;
         let _ = repeat(|| host.fs.setattr(&host.req(), &node, &set));
     }
+    use_index(&host);
     let _ = host.rename("tree", "dir/moved", RenameFlags::WHITEOUT);
     for path in ["dir/file", "dir/moved", "short", "long", "tree"] {
         let _ = host.remove(path);
@@ -132,7 +158,10 @@ fn try_all(image: Image) -> Result {
 /// Damages one byte after the other and uses the result, once with the wrong checksum and once
 /// with the right one. Returns how many images were refused.
 fn fuzz(block: u64, bytes: core::ops::Range<usize>) -> u32 {
-    let good = image();
+    fuzz_image(&image(), block, bytes)
+}
+
+fn fuzz_image(good: &Image, block: u64, bytes: core::ops::Range<usize>) -> u32 {
     let sup = Super::read(&MemDisk::from_image(good.clone(), Caching::Short), false);
     let sup = sup.expect("valid");
     let mut refused = 0;
@@ -229,4 +258,25 @@ fn any_byte_of_the_bitmaps() {
     ] {
         fuzz(map, 0..40);
     }
+}
+
+#[test]
+fn any_byte_of_an_index() {
+    let good = indexed_image();
+    for magic in [b"XTOP", b"XIDX", b"XGAP"] {
+        let blocks: Vec<_> = (0..300)
+            .filter(|block| good.block(*block).expect("inside").starts_with(magic))
+            .collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            fuzz_image(&good, block, 0..56);
+        }
+    }
+}
+
+#[test]
+fn any_byte_of_a_directory_with_an_index() {
+    let good = indexed_image();
+    let (block, offset) = place_of(3);
+    fuzz_image(&good, block, offset..offset + 256);
 }

@@ -49,7 +49,7 @@ fn sup(image: &Image) -> Super {
 /// All blocks that hold metadata.
 fn metadata(image: &Image, geometry: &Geometry) -> Vec<u64> {
     let data = geometry.data();
-    let magics: [&[u8]; 4] = [b"XDIR", b"XEXT", b"XLNK", b"XIDX"];
+    let magics: [&[u8]; 6] = [b"XDIR", b"XEXT", b"XLNK", b"XTOP", b"XIDX", b"XGAP"];
     let in_data = data.clone().filter(|block| {
         let bytes = image.block(*block).expect("inside");
         magics.iter().any(|magic| bytes.starts_with(magic))

@@ -54,6 +54,7 @@ pub(super) fn show(dump: &Dump, number: u64, out: &mut impl Write) -> Result<()>
     writeln!(out, "  device      {:#x}", raw.rdev)?;
     writeln!(out, "  parent      {}", raw.parent)?;
     writeln!(out, "  xattr block {}", raw.xattr)?;
+    writeln!(out, "  index       {}", raw.index)?;
     writeln!(
         out,
         "  checksum    {:#010x} ({})",

@@ -119,15 +119,18 @@ impl<D: BlockDevice> Checker<'_, D> {
             self.check_tree(inode)?
         };
         tree.blocks += self.check_xattrs(inode)?;
-        if tree.blocks != inode.blocks {
+        let index = self.check_index(inode)?;
+        let blocks = tree.blocks + index.blocks;
+        if blocks != inode.blocks {
             self.find_inode(CorruptKind::BlockCount, inode.ino);
         }
-        self.report.used_blocks += tree.blocks;
+        self.report.used_blocks += blocks;
         self.check_link(inode, &tree)?;
         if inode.kind == FileKind::Directory {
             let directory = Directory {
                 inode: *inode,
                 runs: tree.runs,
+                index,
             };
             push(&mut self.directories, directory)?;
         }

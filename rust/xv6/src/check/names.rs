@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Second pass: directories, links, and whether everything can be reached from the root.
 
+use super::index::Entries;
 use super::{Checker, Directory, Reach, push};
 use crate::corrupt::CorruptKind;
-use crate::dir::{check_head, entries};
+use crate::dir::{Pair, check_head, entries, largest_gap};
 use crate::extent::FileBlock;
 use crate::inode::Ino;
 use alloc::collections::BTreeSet;
@@ -35,29 +36,35 @@ impl<D: BlockDevice> Checker<'_, D> {
     }
 
     fn check_directory(&mut self, directory: &Directory) -> Result {
-        let Directory { inode, runs } = directory;
+        let Directory { inode, runs, index } = directory;
         let end = FileBlock::behind_byte(inode.size);
         if runs.last().is_some_and(|run| run.end() > end) && inode.nlink > 0 {
             self.find_inode(CorruptKind::InodeSize, inode.ino);
         }
         let mut names = BTreeSet::new();
+        let mut seen = Entries::default();
         for at in 0..end.0 {
             let Some(block) = self.metadata_block(inode.ino, runs, FileBlock(at)) else {
                 // One finding says enough, however large the directory claims to be.
                 return Ok(());
             };
-            self.check_directory_block(inode.ino, block, &mut names)?;
+            let place = (FileBlock(at), block);
+            self.check_directory_block(inode.ino, place, &mut names, &mut seen)?;
         }
+        self.compare_index(inode, index, &mut seen);
         Ok(())
     }
 
     fn check_directory_block(
         &mut self,
         dir: Ino,
-        block: BlockNo,
+        (at, block): (FileBlock, BlockNo),
         names: &mut BTreeSet<Vec<u8>>,
+        seen: &mut Entries,
     ) -> Result {
         let bytes = self.sealed_copy(block, Some(dir))?;
+        let hash = self.names;
+        push(&mut seen.gaps, largest_gap(&bytes).unwrap_or(0))?;
         if let Err(kind) = check_head(&bytes, dir) {
             self.find(kind, Some(dir), block);
             return Ok(());
@@ -70,6 +77,8 @@ impl<D: BlockDevice> Checker<'_, D> {
                     if !names.insert(entry.name.to_vec()) {
                         self.find(CorruptKind::DirEntryTwice, Some(dir), block);
                     }
+                    let pair = Pair::new(hash.of(entry.name), at, entry.at);
+                    push(&mut seen.pairs, (pair, block))?;
                     let ino = entry.ino;
                     self.check_name(dir, &Name { ino, kind, block });
                 }

@@ -31,6 +31,11 @@ impl<'a> Dirent<'a> {
         if self.kind.is_some() { size(len) } else { 0 }
     }
 
+    /// Bytes behind it that a new entry can have.
+    pub(crate) fn gap(&self) -> u16 {
+        self.rec_len.saturating_sub(self.needed())
+    }
+
     /// Validates the entry at `at`.
     pub(crate) fn parse(block: &'a [u8], at: u16) -> core::result::Result<Self, CorruptKind> {
         let raw: RawDirent = layout::get(block, at).ok_or(CorruptKind::DirEntryLength)?;

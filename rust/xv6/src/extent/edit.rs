@@ -23,6 +23,11 @@ use zerocopy::little_endian::{U16, U32};
 pub(crate) const TREE_CREDITS: usize = 3 * 4 + 2;
 const _: () = assert!(MAX_DEPTH == 4);
 
+/// As [`TREE_CREDITS`], for the tree as it is.
+pub(crate) fn insert_credits(inode: &Inode) -> usize {
+    3 * usize::from(inode.area.depth) + 2
+}
+
 /// Adds a run where the file has a hole.
 fn add<D: BlockDevice>(txn: &mut Txn<'_, D>, inode: &mut Inode, run: Mapping) -> Result {
     inode.blocks += u64::from(run.len);

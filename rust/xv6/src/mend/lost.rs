@@ -106,6 +106,7 @@ impl<D: BlockDevice> Mender<'_, D> {
             blocks: Vec::new(),
             nodes: Vec::new(),
             reshape: false,
+            index: None,
         };
         self.put_dir(dir)
     }

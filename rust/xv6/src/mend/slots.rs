@@ -180,6 +180,7 @@ impl<D: BlockDevice> Mender<'_, D> {
             parent: Ino::ROOT.0,
             xattr: 0,
             attributes: 0,
+            index: 0,
             area: Area::EMPTY,
         })
     }
@@ -232,6 +233,7 @@ fn mend_field(raw: &mut RawInode, broken: CorruptKind, geometry: &Geometry) -> O
         CorruptKind::InodeLinks => raw.nlink = if directory { 2 } else { 1 }.into(),
         CorruptKind::InodeDevice => raw.rdev = U32::ZERO,
         CorruptKind::InodeParent => raw.parent = if directory { Ino::ROOT.0 } else { 0 }.into(),
+        CorruptKind::IndexRange => raw.index = U64::ZERO,
         CorruptKind::XattrRange => raw.xattr = U64::ZERO,
         CorruptKind::InodeExtents => return mend_area(raw, kind, geometry),
         // The kind, or the target of a link: without it nothing is left.

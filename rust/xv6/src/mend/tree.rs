@@ -2,7 +2,7 @@
 //! The blocks of each inode: what can be read of its extent tree, and a new tree where that is
 //! not all.
 
-use super::{Dir, Mender, push, zeros};
+use super::{Dir, Mender, count, push, zeros};
 use crate::extent::{FileBlock, Mapping, node_entries};
 use crate::inode::{Area, Ino, Inode};
 use crate::layout::{self, BLOCK_EXTENTS, BLOCK_SIZE, RawDirHead, RawExtent, RawNode};
@@ -231,6 +231,7 @@ impl<D: BlockDevice> Mender<'_, D> {
             blocks: Vec::new(),
             nodes: salvage.nodes,
             reshape: !salvage.intact,
+            index: self.salvage_index(inode)?,
         };
         let end = FileBlock::behind_byte(inode.size);
         for run in &salvage.runs {
@@ -254,7 +255,7 @@ impl<D: BlockDevice> Mender<'_, D> {
         Ok(head.is_some_and(|head| head.magic == layout::DIR_MAGIC && head.owner.get() == owner.0))
     }
 
-    /// Writes the sizes and trees of directories.
+    /// Writes the sizes, trees and indexes of directories.
     pub(super) fn write_directories(&mut self) -> Result {
         let mut dirs = core::mem::take(&mut self.dirs);
         for dir in &mut dirs {
@@ -273,7 +274,10 @@ impl<D: BlockDevice> Mender<'_, D> {
                 self.write_tree(&mut inode, &mut runs, &mut dir.nodes, true)?;
                 inode.size = count(&dir.blocks) * u64::from(BLOCK_SIZE);
             }
-            inode.blocks = count(&dir.blocks) + count(&dir.nodes) + u64::from(inode.xattr != 0);
+            self.mend_index(dir, &mut inode)?;
+            let index = dir.index.as_ref().map_or(0, |index| index.size());
+            let tree = count(&dir.blocks) + count(&dir.nodes);
+            inode.blocks = tree + index + u64::from(inode.xattr != 0);
             self.store(&inode)?;
         }
         self.dirs = dirs;
@@ -369,10 +373,6 @@ fn needed(runs: usize) -> usize {
         all += level;
     }
     all
-}
-
-fn count(blocks: &[u64]) -> u64 {
-    u64::try_from(blocks.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! xv6 as a target of the simulator, and the operations that the workloads are made of.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use bento::mapped::DataDevice;
 use bento::{FallocateMode, InodeFlags, RenameFlags, XattrFlags};
