@@ -114,6 +114,19 @@ fn a_trim_discards_all_that_is_free_and_nothing_else() {
     for n in (0..150).step_by(2) {
         host.remove(&format!("f{n}")).expect("remove");
     }
+    // More holes in one place than one step discards.
+    let holes = host.create("holes").expect("create");
+    host.write("holes", 0, &pattern(1 << 20, 7)).expect("write");
+    for n in (1..256).step_by(2) {
+        let hole = Fallocate {
+            mode: FallocateMode::Punch,
+            offset: n * 4096,
+            len: 4096,
+            size: 0,
+        };
+        host::repeat(|| host.fs.fallocate(&host.req(), &holes, &hole)).expect("punch");
+    }
+    drop(holes);
     host.fs.sync(&host.req()).expect("sync");
     let (bytes, steps) = trim(&host, &ALL).expect("trim");
     let discarded = host.dev.discarded();
