@@ -21,18 +21,19 @@ use xv6::{FormatOptions, format};
 const BLOCKS: usize = 140;
 
 /// The incompatible features of each image.
-const SETS: [(&str, u32); 1] = [("plain", 0)];
+const SETS: [(&str, u32); 2] = [("plain", 0), ("dir-index", 2)];
 
 fn long_name(n: u32) -> String {
     format!("{}{n}", "n".repeat(180))
 }
 
-fn make() -> Image {
+fn make(incompat: u32) -> Image {
     let disk = MemDisk::new(BLOCKS);
     let options = FormatOptions {
         uuid: *b"golden image 001",
         inodes: Some(64),
         log_blocks: Some(64),
+        incompat,
         ..FormatOptions::default()
     };
     format(&disk, &options).expect("it fits");
@@ -137,11 +138,11 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"))
 }
 
-fn golden(name: &str) -> Image {
+fn golden(name: &str, incompat: u32) -> Image {
     let path = path(name);
     if std::env::var("BENTO_GOLDEN").is_ok_and(|what| what == "write") && !path.exists() {
         let head = "# SPDX-License-Identifier: GPL-2.0-only OR MIT\n";
-        let text = format!("{head}{}", encode(&make()));
+        let text = format!("{head}{}", encode(&make(incompat)));
         std::fs::write(&path, text).expect("written");
     }
     let text = std::fs::read_to_string(&path);
@@ -151,7 +152,7 @@ fn golden(name: &str) -> Image {
 #[test]
 fn images_of_every_set_of_features_are_read_and_changed() {
     for (name, incompat) in SETS {
-        let image = golden(name);
+        let image = golden(name, incompat);
         let disk = MemDisk::from_image(image, Caching::Short);
         assert_eq!(Super::read(&disk, false).expect(name).incompat, incompat);
         let report = check(&disk).expect(name);
@@ -197,6 +198,8 @@ fn images_of_every_set_of_features_are_read_and_changed() {
 
 #[test]
 fn the_text_of_an_image_is_the_image() {
-    let image = make();
-    assert!(decode(&encode(&image)) == image);
+    for (name, incompat) in SETS {
+        let image = make(incompat);
+        assert!(decode(&encode(&image)) == image, "{name}");
+    }
 }
