@@ -141,6 +141,23 @@ struct bento_stamps {
 	u64 kill, drained, exported, imported, woken;
 };
 
+/* What the file history tells of (history.c). */
+enum bento_event_kind {
+	BENTO_EVENT_UPGRADE, BENTO_EVENT_REPAIR, BENTO_EVENT_REMOUNT, BENTO_EVENT_CHECK,
+};
+
+#define BENTO_HISTORY		16U
+
+struct bento_event {
+	enum bento_event_kind kind;
+	int result;			/* 0 or -errno */
+	time64_t when;			/* seconds since 1970 */
+	u64 pause_ns;
+	char from[MODULE_NAME_LEN];	/* module names of the builds */
+	char to[MODULE_NAME_LEN];
+	char text[80];			/* "-": nothing to add */
+};
+
 /* Mount option errors=: what follows when a file system answers -EUCLEAN. */
 enum bento_errors { BENTO_ERRORS_CONTINUE, BENTO_ERRORS_RO, BENTO_ERRORS_PANIC };
 
@@ -191,7 +208,9 @@ struct bento_mount {
 	atomic64_t panics;
 	atomic64_t ops_failed;
 	spinlock_t error_lock;
-	char last_error[256];		/* under error_lock */
+	char last_error[256];		/* these three under error_lock */
+	u32 events;			/* how many there were */
+	struct bento_event history[BENTO_HISTORY];
 };
 
 static inline struct bento_mount *BENTO_M(const struct super_block *sb)
@@ -492,6 +511,15 @@ void bento_sysfs_exit(void);
 __printf(2, 3) void bento_last_error(struct bento_mount *bm, const char *fmt, ...);
 int bento_sysfs_add(struct bento_mount *bm);
 void bento_sysfs_remove(struct bento_mount *bm);
+
+/* --------------------------------------------------------------- history.c */
+
+/* Remembers what was tried and how it ended. @text: printable, or NULL; longer ones are cut.
+ * Process context, also with the gate closed. */
+void bento_history_add(struct bento_mount *bm, enum bento_event_kind kind,
+		       const struct bento_build *from, const struct bento_build *to, int result,
+		       u64 pause_ns, const char *text);
+ssize_t bento_history_show(struct bento_mount *bm, char *buf);
 
 /* ----------------------------------------------------------------- inode.c */
 

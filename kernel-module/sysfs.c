@@ -39,6 +39,12 @@ struct bento_attribute {
 	ssize_t (*store)(struct bento_mount *bm, const char *buf, size_t len);
 };
 
+/* As in /proc/self/mountinfo. */
+static ssize_t dev_show(struct bento_mount *bm, char *buf)
+{
+	return sysfs_emit(buf, "%u:%u\n", MAJOR(bm->sb->s_dev), MINOR(bm->sb->s_dev));
+}
+
 static ssize_t fs_show(struct bento_mount *bm, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", bm->type->name);
@@ -155,9 +161,15 @@ static ssize_t nodes_show(struct bento_mount *bm, char *buf)
 	return len;
 }
 
+static ssize_t history_show(struct bento_mount *bm, char *buf)
+{
+	return bento_history_show(bm, buf);
+}
+
 #define BENTO_ATTR_RO(name) \
 	static struct bento_attribute name##_attr = __ATTR_RO(name)
 
+BENTO_ATTR_RO(dev);
 BENTO_ATTR_RO(fs);
 BENTO_ATTR_RO(version);
 BENTO_ATTR_RO(build);
@@ -169,13 +181,24 @@ BENTO_ATTR_RO(panics);
 BENTO_ATTR_RO(ops_failed);
 BENTO_ATTR_RO(last_error);
 BENTO_ATTR_RO(nodes);
+BENTO_ATTR_RO(history);
 static struct bento_attribute upgrade_attr = __ATTR_WO(upgrade);
 
 static struct attribute *bento_mount_attrs[] = {
-	&fs_attr.attr,	       &version_attr.attr,     &build_attr.attr,
-	&state_attr.attr,      &upgrade_attr.attr,     &pause_ns_attr.attr,
-	&pause_steps_attr.attr, &upgrades_attr.attr,   &panics_attr.attr,
-	&ops_failed_attr.attr, &last_error_attr.attr,  &nodes_attr.attr,
+	&dev_attr.attr,
+	&fs_attr.attr,
+	&version_attr.attr,
+	&build_attr.attr,
+	&state_attr.attr,
+	&upgrade_attr.attr,
+	&pause_ns_attr.attr,
+	&pause_steps_attr.attr,
+	&upgrades_attr.attr,
+	&panics_attr.attr,
+	&ops_failed_attr.attr,
+	&last_error_attr.attr,
+	&nodes_attr.attr,
+	&history_attr.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(bento_mount);

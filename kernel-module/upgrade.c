@@ -124,14 +124,25 @@ struct bento_upgrade {
 	const char *step;		/* for the message after an error */
 };
 
+static enum bento_event_kind bento_upgrade_kind(const struct bento_upgrade *up)
+{
+	if (up->reopen)
+		return BENTO_EVENT_REMOUNT;
+	return up->repair || READ_ONCE(up->old->failed) ? BENTO_EVENT_REPAIR : BENTO_EVENT_UPGRADE;
+}
+
 static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgrade *up, int err)
 {
+	char text[40];
+
 	bento_err(bm, "upgrade %s -> %s: %s failed (error %d); %s stays",
 		  up->old->build->version, bento_build_id(up->new->build), up->step, err,
 		  READ_ONCE(up->old->failed) ? "the failed instance" :
 		  bento_build_id(up->old->build));
 	bento_last_error(bm, "upgrade %s -> %s: %s failed (error %d)", up->old->build->version,
 			 bento_build_id(up->new->build), up->step, err);
+	scnprintf(text, sizeof(text), "%s failed", up->step);
+	bento_history_add(bm, bento_upgrade_kind(up), up->old->build, up->new->build, err, 0, text);
 }
 
 /* May @build serve this mount at all? Told before anything is changed. */
@@ -230,7 +241,12 @@ out:
 static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrade *up)
 {
 	const struct bento_stamps *st = &up->st;
+	char text[40] = "";
 
+	if (up->walk.lost)
+		scnprintf(text, sizeof(text), "%u inodes in use lost", up->walk.lost);
+	bento_history_add(bm, bento_upgrade_kind(up), up->old->build, up->new->build, 0,
+			  st->woken - st->kill, text);
 	if (up->reopen)
 		return;
 	bm->stamps = up->st;

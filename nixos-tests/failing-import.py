@@ -50,6 +50,21 @@ with subtest("then an upgrade works"):
     expect_status(build=second, state="active", upgrades="1")
     verify_held(stop=True)
 
+with subtest("the history tells of all four, oldest first"):
+    lines = status("history").splitlines()
+    events = [line.split(maxsplit=6) for line in lines]
+    now = int(machine.succeed("date +%s"))
+    assert all(now - 1200 < int(event[0]) <= now for event in events), lines
+    assert [event[1:4] for event in events] == [["upgrade", first, second]] * 4, lines
+    # EIO, twice; ETIMEDOUT.
+    assert [event[4] for event in events] == ["-5", "-5", "-110", "0"], lines
+    assert [event[5] == "0" for event in events] == [True, True, True, False], lines
+    assert [event[6] for event in events] == ["import failed", "import failed", "drain failed", "-"], lines
+    assert events[3][5] == status("pause_ns")
+
+with subtest("sysfs and mountinfo give the mount the same device number"):
+    assert status("dev") == machine.succeed(f"findmnt -no MAJ:MIN {MNT}").strip()
+
 with subtest("no operation failed"):
     report = stop_hammer()
     assert report["failed"] == 0 and report["mismatches"] == 0, report
