@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `bentoctl` as operators run it, on a folder that looks like the kernel's files.
+
+mod load;
+mod manual;
+mod show;
+mod support;

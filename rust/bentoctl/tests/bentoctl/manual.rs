@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Arguments, manual pages and completions.
+
+use crate::support::Tree;
+use std::fs;
+
+#[test]
+fn wrong_arguments_have_exit_code_2() {
+    let tree = Tree::new("wrong_arguments_have_exit_code_2");
+    for args in [
+        &["frobnicate"][..],
+        &["load"],
+        &["unload"],
+        &["status", "a", "b"],
+        &[],
+    ] {
+        assert_eq!(tree.failure(args).0, 2, "{args:?}");
+    }
+    assert!(tree.text(&["--help"]).contains("Exit codes:\n  0  done\n"));
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_subcommand() {
+    let tree = Tree::new("there_is_a_manual_page_for_every_subcommand");
+    let share = tree.path("share");
+    tree.text(&["man", share.to_str().expect("UTF-8")]);
+    let help = tree.text(&["--help"]);
+    let commands = help.split("Commands:\n").nth(1).expect("a list");
+    let names: Vec<&str> = commands
+        .lines()
+        .map_while(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(
+        names.contains(&"status") && names.contains(&"load"),
+        "{names:?}"
+    );
+    for name in names {
+        let page = fs::read_to_string(share.join(format!("man/man8/bentoctl-{name}.8")));
+        let page = page.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(
+            page.contains(".TH") && page.contains("\\-\\-json"),
+            "{page}"
+        );
+    }
+    let page = fs::read_to_string(share.join("man/man8/bentoctl.8")).expect("a page");
+    assert!(page.contains("Exit codes:"), "{page}");
+    assert!(page.contains("bentoctl\\-status(8)"), "{page}");
+    for file in [
+        "bash-completion/completions/bentoctl",
+        "zsh/site-functions/_bentoctl",
+        "fish/vendor_completions.d/bentoctl.fish",
+    ] {
+        let text = fs::read_to_string(share.join(file)).expect(file);
+        assert!(text.contains("history"), "{file}");
+    }
+    assert!(
+        tree.text(&["completions", "bash"])
+            .contains("complete -F _bentoctl")
+    );
+}
