@@ -5,7 +5,7 @@
 # system by its alias fs-xv6.
 {
   modulesFor, # linuxPackages -> { bentofs, bento-xv6, ... }
-  programs, # { xv6-tools, ... }
+  programs, # { bentoctl, xv6-tools, ... }
 }:
 { config, lib, ... }:
 let
@@ -37,5 +37,6 @@ in
       "bento_xv6"
     ];
     system.fsPackages = [ programs.xv6-tools ];
+    environment.systemPackages = [ programs.bentoctl ];
   };
 }

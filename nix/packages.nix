@@ -34,6 +34,10 @@ in
       ];
       postInstall = "$out/bin/xv6-tools man $out/share/man";
     };
+    bentoctl = hostTool {
+      pname = "bentoctl";
+      postInstall = "$out/bin/bentoctl share $out/share";
+    };
     stress = hostTool { pname = "stress"; };
     fsx = crateProgram { crate = "fsx"; };
     pjdfstest = crateProgram { crate = "pjdfstest"; };

@@ -59,9 +59,9 @@ enum Command {
     Unload(unload::Args),
     History(history::Args),
     Completions(completions::Args),
-    /// Writes the manual pages and completions below a folder, as share has them
+    /// Writes the manual pages and completions
     #[command(hide = true)]
-    Man(manual::Args),
+    Share(manual::Args),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +86,6 @@ fn run(command: &Command, host: &Host, out: &Output) -> Result {
         Command::Unload(args) => unload::run(args, host, out),
         Command::History(args) => history::run(args, host, out),
         Command::Completions(args) => completions::run(args),
-        Command::Man(args) => manual::run(args),
+        Command::Share(args) => manual::run(args),
     }
 }
