@@ -12,12 +12,16 @@ pub(crate) type Result<T = ()> = core::result::Result<T, Failure>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
+    /// Some mounts were served, others not.
+    Partial,
     /// The user may not do this.
     Permission,
     /// No such mount, build, file or entry.
     NotFound,
     /// The module cannot be used here.
     Refused,
+    /// The build cannot take over the state of the mount.
+    Incompatible,
     /// In use, frozen, or operations did not end in time.
     Busy,
     /// Anything else: an I/O error, no memory, a panic.
@@ -28,19 +32,23 @@ pub(crate) enum Kind {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
+  1  some of several mounts were served, others were not
   2  wrong arguments
   3  not permitted: changing anything needs root
   4  no such mount, build or file, or bentofs is not loaded
   5  the module was refused: no Bento module, another kernel, another ABI
+  6  the build cannot take over the state of the mount
   7  busy: in use, frozen, or operations did not end in time
   8  any other failure";
 
 impl Kind {
     pub(crate) const fn exit_code(self) -> u8 {
         match self {
+            Self::Partial => 1,
             Self::Permission => 3,
             Self::NotFound => 4,
             Self::Refused => 5,
+            Self::Incompatible => 6,
             Self::Busy => 7,
             Self::Failed => 8,
         }
@@ -100,9 +108,11 @@ mod tests {
     #[test]
     fn every_exit_code_is_documented() {
         for kind in [
+            Kind::Partial,
             Kind::Permission,
             Kind::NotFound,
             Kind::Refused,
+            Kind::Incompatible,
             Kind::Busy,
             Kind::Failed,
         ] {

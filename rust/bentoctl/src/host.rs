@@ -4,7 +4,7 @@
 use crate::failure::{Failure, Kind, Result};
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The roots of the kernel's files. For tests, `BENTOCTL_ROOT` puts another folder before them.
@@ -28,6 +28,11 @@ impl Host {
     /// `/sys/fs/bentofs`
     pub(crate) fn bentofs(&self) -> PathBuf {
         self.root.join("sys/fs/bentofs")
+    }
+
+    /// `/sys/kernel/debug/bentofs/<id>`
+    pub(crate) fn debug(&self, id: &str) -> PathBuf {
+        self.root.join("sys/kernel/debug/bentofs").join(id)
     }
 
     /// `/sys/module/<name>`
@@ -81,6 +86,12 @@ pub(crate) fn read_number(path: &Path) -> Result<Option<u64>> {
         Failure::new(Kind::Failed, text)
     })?;
     Ok(Some(number))
+}
+
+/// One write(2) of `text`, as the kernel's attributes want it. The error is the kernel's answer.
+pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// ENODEV: the file was open when what it belongs to went away.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `host`, `mountinfo` | the kernel's files |
 //! | `builds`, `mounts` | what is loaded, what is mounted |
+//! | `switch`, `progress` | moving mounts to another build |
 //! | `module_file`, `kmod` | `.ko` files; loading and unloading them |
 //! | `output`, `failure` | text and JSON; errors and exit codes |
 //! | `manual`, `completions` | from the argument parser: manual pages, shell completions |
@@ -20,6 +21,7 @@ mod failure;
 mod history;
 mod host;
 mod kmod;
+mod latency;
 mod list;
 mod load;
 mod manual;
@@ -27,9 +29,15 @@ mod module_file;
 mod mountinfo;
 mod mounts;
 mod output;
+mod prefer;
+mod progress;
+mod rollback;
+mod stats;
 mod status;
+mod switch;
 mod time;
 mod unload;
+mod upgrade;
 
 use clap::{Parser, Subcommand};
 use failure::{EXIT_CODES, Result};
@@ -44,7 +52,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "bentoctl", version, after_help = EXIT_CODES)]
 struct Cli {
-    /// Print one JSON document instead of text
+    /// Print one JSON document instead of text; see bentoctl-json(5)
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -57,7 +65,10 @@ enum Command {
     Status(status::Args),
     Load(load::Args),
     Unload(unload::Args),
+    Upgrade(upgrade::Args),
+    Rollback(rollback::Args),
     History(history::Args),
+    Stats(stats::Args),
     Completions(completions::Args),
     /// Writes the manual pages and completions
     #[command(hide = true)]
@@ -84,6 +95,9 @@ fn run(command: &Command, host: &Host, out: &Output) -> Result {
         Command::Status(args) => status::run(args, host, out),
         Command::Load(args) => load::run(args, host, out),
         Command::Unload(args) => unload::run(args, host, out),
+        Command::Upgrade(args) => upgrade::run(args, host, out),
+        Command::Rollback(args) => rollback::run(args, host, out),
+        Command::Stats(args) => stats::run(args, host, out),
         Command::History(args) => history::run(args, host, out),
         Command::Completions(args) => completions::run(args),
         Command::Share(args) => manual::run(args),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Manual pages and shell completions as packages install them, from the argument parser.
+//! Manual pages and shell completions as packages install them, from the argument parser; and the
+//! written page of the JSON documents.
 
 use crate::Cli;
 use crate::failure::{Failure, Result};
@@ -8,6 +9,8 @@ use clap_complete::Shell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Where `man 5 bentoctl-json` comes from.
+const JSON: &str = include_str!("../man/bentoctl-json.5");
 /// Where each shell looks below `share`.
 const COMPLETIONS: [(Shell, &str); 3] = [
     (Shell::Bash, "bash-completion/completions/bentoctl"),
@@ -23,6 +26,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result {
+    let json = args.folder.join("man/man5/bentoctl-json.5");
+    put(&json, JSON.as_bytes())?;
     let pages = args.folder.join("man/man8");
     let mut command = Cli::command();
     command.build();
@@ -50,6 +55,7 @@ fn page(folder: &Path, command: &Command, name: &str) -> Result {
     let mut text = Vec::new();
     page.render(&mut text)
         .map_err(|error| Failure::io(name, &error))?;
+    text.extend_from_slice(b".SH \"SEE ALSO\"\nbentoctl(8), bentoctl\\-json(5)\n");
     put(&folder.join(format!("{name}.8")), &text)
 }
 

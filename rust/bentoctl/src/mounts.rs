@@ -4,6 +4,7 @@
 use crate::failure::{Failure, Kind, Result};
 use crate::host::{Host, read_if_there, read_number};
 use crate::mountinfo::{self, Entry};
+use crate::output::plain;
 use serde::Serialize;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -47,6 +48,16 @@ pub(crate) struct Mount {
     pub(crate) folder: PathBuf,
 }
 
+impl Mount {
+    /// Its id, and where it is seen.
+    pub(crate) fn name(&self) -> String {
+        match self.mount_points.first() {
+            Some(point) => format!("{} ({})", self.id, plain(point)),
+            None => self.id.clone(),
+        }
+    }
+}
+
 /// All mounts, by name.
 pub(crate) fn all(host: &Host) -> Result<Vec<Mount>> {
     let entries = mountinfo::all(host)?;
@@ -67,6 +78,15 @@ pub(crate) fn chosen(host: &Host, name: Option<&str>) -> Result<Vec<Mount>> {
     let id = find(host, name, &entries)?;
     let mount = one(host, &id, &entries)?;
     Ok(vec![mount.ok_or_else(|| unknown(host, name))?])
+}
+
+/// Reads a mount again, after something was done with it.
+pub(crate) fn again(host: &Host, mount: &Mount) -> Result<Mount> {
+    let entries = mountinfo::all(host)?;
+    one(host, &mount.id, &entries)?.ok_or_else(|| {
+        let text = format!("{}: it was unmounted meanwhile", mount.id);
+        Failure::new(Kind::NotFound, text)
+    })
 }
 
 fn ids(host: &Host) -> Result<Vec<String>> {

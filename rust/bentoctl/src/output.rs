@@ -128,6 +128,14 @@ pub(crate) fn duration(ns: u64) -> String {
     }
 }
 
+/// "1 mount", "2 mounts".
+pub(crate) fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{duration, plain, table};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Arguments, manual pages and completions.
 
-use crate::support::Tree;
+use crate::support::{NEW, OLD, Tree};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 
 #[test]
@@ -46,6 +48,8 @@ fn there_is_a_manual_page_for_every_subcommand() {
     let page = fs::read_to_string(share.join("man/man8/bentoctl.8")).expect("a page");
     assert!(page.contains("Exit codes:"), "{page}");
     assert!(page.contains("bentoctl\\-status(8)"), "{page}");
+    let json = fs::read_to_string(share.join("man/man5/bentoctl-json.5")).expect("a page");
+    assert!(json.contains(".TH bentoctl-json 5"), "{json}");
     for file in [
         "bash-completion/completions/bentoctl",
         "zsh/site-functions/_bentoctl",
@@ -58,4 +62,54 @@ fn there_is_a_manual_page_for_every_subcommand() {
         tree.text(&["completions", "bash"])
             .contains("complete -F _bentoctl")
     );
+}
+
+/// Every name of a field in a document.
+fn fields(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| fields(value, names)),
+        Value::Object(object) => {
+            for (name, value) in object {
+                names.insert(name.clone());
+                fields(value, names);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_the_json_documents_is_described() {
+    let tree = Tree::new("every_field_of_the_json_documents_is_described");
+    tree.mount("vdb", "254:16", "/mnt");
+    tree.set(
+        "vdb",
+        "history",
+        &format!("1 upgrade {OLD} {NEW} 0 412345 -"),
+    );
+    tree.set("vdb", "ops", "lookup 1 0");
+    let latency = format!("lookup 1 0 70 70 1{}", " 0".repeat(23));
+    tree.put("sys/kernel/debug/bentofs/vdb/latency", &latency);
+    let mut names = BTreeSet::new();
+    for args in [
+        &["list"][..],
+        &["load", NEW],
+        &["unload", "nothing"],
+        &["status"],
+        &["history"],
+        &["stats"],
+        &["rollback"],
+        &["upgrade", OLD],
+    ] {
+        fields(&tree.json(args), &mut names);
+    }
+    assert!(names.len() > 40, "{names:?}");
+    let page = include_str!("../../man/bentoctl-json.5");
+    let page = page.replace("\\fI", " ").replace("\\fR", " ");
+    let described: BTreeSet<&str> = page
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .collect();
+    for name in names {
+        assert!(described.contains(name.as_str()), "{name} is not described");
+    }
 }

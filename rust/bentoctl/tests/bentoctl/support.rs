@@ -9,6 +9,7 @@ pub(crate) const OLD: &str = "bento_xv6_1_0_0_11111111";
 pub(crate) const NEW: &str = "bento_xv6_1_1_0_22222222";
 
 /// What `bentoctl` takes for `/`.
+#[derive(Clone)]
 pub(crate) struct Tree(PathBuf);
 
 impl Tree {
