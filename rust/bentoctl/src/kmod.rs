@@ -86,13 +86,10 @@ pub(crate) fn load(host: &Host, module: &ModuleFile, hold: bool) -> Result {
 fn load_failure(path: &Path, error: Errno) -> Failure {
     let (kind, why) = match error {
         Errno::PERM | Errno::ACCESS => (Kind::Permission, "only root may load modules"),
-        Errno::NOEXEC => (
+        // EINVAL and ENOENT: a function of bentofs has another type, or is not there.
+        Errno::NOEXEC | Errno::INVAL | Errno::NOENT => (
             Kind::Refused,
-            "the kernel refused it: another kernel or another bentofs; dmesg says more",
-        ),
-        Errno::NOENT => (
-            Kind::Refused,
-            "it needs a function that the loaded bentofs or kernel does not have; dmesg names it",
+            "refused by the kernel or by bentofs: built for another of either; dmesg says more",
         ),
         Errno::NOKEY | Errno::KEYREJECTED | Errno::BADMSG => (
             Kind::Refused,
