@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`tree`] | files that were copied are there, byte by byte |
 //! | [`hammer`] | operations answer like a model in memory, without errors and without long waits |
+//! | [`fsstress`] | operations of all kinds, each answered as the model in memory says |
 //! | [`coherence`] | `read`, `write`, mmap and `O_DIRECT` see one file |
 //! | [`hold`] | what a process has open survives (an upgrade, a repair) |
 //! | [`enospc`] | a full disk says `ENOSPC`, loses nothing, and can be emptied again |
@@ -18,6 +19,8 @@
 
 mod coherence;
 mod enospc;
+mod falloc;
+mod fsstress;
 mod hammer;
 mod hold;
 mod latency;
@@ -49,6 +52,8 @@ enum Command {
     Tree(tree::Command),
     /// Run operations in parallel and compare every answer with a model in memory
     Hammer(hammer::Args),
+    /// Run operations of all kinds with the flags of fsstress, compare with a model in memory
+    Fsstress(fsstress::Args),
     /// Compare read, write, mmap and O_DIRECT views of one file
     #[command(subcommand)]
     Coherence(coherence::Command),
@@ -70,6 +75,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Tree(command) => tree::run(command),
         Command::Hammer(args) => hammer::run(&args),
+        Command::Fsstress(args) => fsstress::run(&args),
         Command::Coherence(command) => coherence::run(command),
         Command::Hold(command) => hold::run(command),
         Command::Enospc(args) => enospc::run(&args),

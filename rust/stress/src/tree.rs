@@ -13,10 +13,10 @@
 use anyhow::{Context, bail, ensure};
 use core::fmt::Write as _;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Subcommand)]
@@ -143,19 +143,18 @@ fn describe(root: &Path, path: &Path, out: &mut String) -> anyhow::Result<()> {
             "l {name} -> {}",
             target.as_os_str().as_bytes().escape_ascii()
         )?;
-    } else {
-        let digest = digest(path, &meta, kind)?;
+    } else if kind.is_file() {
+        let digest = digest(path, &meta)?;
         writeln!(out, "f {mode:o} {} {digest} {name}", meta.len())?;
+    } else {
+        // A FIFO, a socket or a device: its type is in the upper bits of the mode.
+        writeln!(out, "n {:o} {:x} {name}", meta.mode(), meta.rdev())?;
     }
     Ok(())
 }
 
 /// The sha256 of a file in hexadecimal digits.
-fn digest(path: &Path, meta: &Metadata, kind: FileType) -> anyhow::Result<String> {
-    ensure!(
-        kind.is_file(),
-        "neither a file, a directory nor a symbolic link"
-    );
+fn digest(path: &Path, meta: &Metadata) -> anyhow::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buf = vec![0; 128 * 1024];

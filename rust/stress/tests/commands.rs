@@ -323,3 +323,40 @@ fn enospc_needs_a_small_file_system() {
     );
     fs::remove_dir_all(dir).expect("cleaned up");
 }
+
+#[test]
+fn fsstress_repeats_itself_and_finds_what_others_change() {
+    let dir = scratch("fsstress");
+    let run = |more: &[&str]| {
+        let mut args = vec!["fsstress", "-d", str(&dir)];
+        args.extend(more);
+        stress(&args)
+    };
+    let tree = || passes(&["tree", "manifest", str(&dir)]);
+    let out = run(&["-n", "400", "-p", "2", "-s", "7"]);
+    assert!(text(&out).contains(" 0 wrong"), "{}", text(&out));
+    let first = tree();
+    assert!(run(&["-n", "400", "-p", "2", "-s", "7"]).status.success());
+    assert_eq!(first, tree());
+    // Other seeds and other loops do something else.
+    assert!(run(&["-n", "400", "-p", "2", "-s", "8"]).status.success());
+    assert_ne!(first, tree());
+    assert!(
+        run(&["-n", "400", "-p", "2", "-l", "2", "-s", "7", "-c"])
+            .status
+            .success()
+    );
+    assert_eq!(fs::read_dir(&dir).expect("the directory").count(), 0);
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stress"))
+        .args(["fsstress", "-d", str(&dir), "-n", "10000000"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    while child.try_wait().expect("its state").is_none() {
+        drop(fs::write(dir.join("p0/stranger"), b""));
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!child.wait().expect("its end").success());
+    fs::remove_dir_all(dir).expect("cleaned up");
+}

@@ -4,9 +4,10 @@
 //! [`seq`] does one operation after the other and knows the whole content; [`par`] runs all kinds
 //! of access at the same time and knows only to which file and place each byte belongs.
 
-mod falloc;
 mod par;
 mod seq;
+
+pub(crate) use seq::check_holes;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -43,7 +44,7 @@ fn create(path: &Path) -> io::Result<(File, File)> {
     Ok((buffered, open_direct(path)?))
 }
 
-fn open_direct(path: &Path) -> io::Result<File> {
+pub(crate) fn open_direct(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
     OpenOptions::new()
         .read(true)

@@ -4,8 +4,8 @@
 //! In the spirit of fsx, with what fsx lacks: `O_DIRECT`, stores behind the end of the file
 //! through a mapping (they must never become visible), and `SEEK_HOLE`/`SEEK_DATA`.
 
-use super::falloc::{MODES, Mode};
 use super::{PAGE, create};
+use crate::falloc::{MODES, Mode};
 use crate::mmap::{AlignedBuf, SharedMap};
 use crate::rng::Rng;
 use crate::stamp::{Stamp, difference};
@@ -19,7 +19,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 /// The longest file, and the longest single access.
-pub(super) const MAX: usize = 512 * 1024;
+const MAX: usize = 512 * 1024;
 const MAX_LEN: usize = 64 * 1024;
 
 #[derive(Debug, clap::Args)]
@@ -117,15 +117,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) struct Run {
-    pub(super) file: File,
+struct Run {
+    file: File,
     direct: File,
     rng: Rng,
     align: usize,
     no_tail: bool,
     falloc: bool,
     /// What the file should contain.
-    pub(super) data: Vec<u8>,
+    data: Vec<u8>,
     number: u16,
     history: VecDeque<String>,
 }
@@ -182,7 +182,7 @@ impl Run {
                 .context("fsync")
             }
             Kind::Drop => fadvise(&self.file, 0, None, Advice::DontNeed).context("posix_fadvise"),
-            Kind::Seek => self.seek(),
+            Kind::Seek => check_holes(&self.file, &self.data),
             Kind::Falloc(mode) => self.fallocate(mode, offset, len),
         }
     }
@@ -287,37 +287,48 @@ impl Run {
         Ok(())
     }
 
-    /// Walks data and holes: what is called a hole must be zero, and the walk must end.
-    fn seek(&self) -> anyhow::Result<()> {
-        let size = self.data.len() as u64;
-        let mut at = 0;
-        while at < size {
-            let data = match seek(&self.file, SeekFrom::Data(at)) {
-                Ok(data) => data,
-                Err(Errno::NXIO) => size,
-                Err(error) => return Err(io::Error::from(error)).context("SEEK_DATA"),
-            };
-            ensure!(data >= at, "SEEK_DATA from {at} went back to {data}");
-            let hole = &self.data[at as usize..data.min(size) as usize];
-            if let Some(byte) = hole.iter().position(|&byte| byte != 0) {
-                bail!(
-                    "byte {} is data, but SEEK_DATA calls it a hole",
-                    at + byte as u64
-                );
-            }
-            if data >= size {
-                break;
-            }
-            let end = seek(&self.file, SeekFrom::Hole(data)).context("SEEK_HOLE")?;
-            ensure!(
-                end >= data && end <= size,
-                "SEEK_HOLE from {data} gave {end}"
-            );
-            // Where data is a hole at once (legal, seen with blocks smaller than a page), go on.
-            at = end.max(at + 1);
-        }
-        Ok(())
+    /// What the mode cannot do there (a cut at the end of the file, a longer file than [`MAX`]) is
+    /// left out.
+    fn fallocate(&mut self, mode: Mode, at: usize, len: usize) -> anyhow::Result<()> {
+        let Some((at, len)) = mode.fit(at, len, self.data.len(), MAX) else {
+            return Ok(());
+        };
+        mode.perform(&self.file, &mut self.data, at, len)
+            .context("fallocate")
     }
+}
+
+/// Walks data and holes of `file`, whose content is `content`: what is called a hole must be zero,
+/// and the walk must end.
+pub(crate) fn check_holes(file: &File, content: &[u8]) -> anyhow::Result<()> {
+    let size = content.len() as u64;
+    let mut at = 0;
+    while at < size {
+        let data = match seek(file, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(Errno::NXIO) => size,
+            Err(error) => return Err(io::Error::from(error)).context("SEEK_DATA"),
+        };
+        ensure!(data >= at, "SEEK_DATA from {at} went back to {data}");
+        let hole = &content[at as usize..data.min(size) as usize];
+        if let Some(byte) = hole.iter().position(|&byte| byte != 0) {
+            bail!(
+                "byte {} is data, but SEEK_DATA calls it a hole",
+                at + byte as u64
+            );
+        }
+        if data >= size {
+            break;
+        }
+        let end = seek(file, SeekFrom::Hole(data)).context("SEEK_HOLE")?;
+        ensure!(
+            end >= data && end <= size,
+            "SEEK_HOLE from {data} gave {end}"
+        );
+        // Where data is a hole at once (legal, seen with blocks smaller than a page), go on.
+        at = end.max(at + 1);
+    }
+    Ok(())
 }
 
 fn same(got: &[u8], want: &[u8], offset: usize) -> anyhow::Result<()> {
