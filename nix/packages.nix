@@ -10,18 +10,35 @@ let
   fsModule = callPackage ./fs-module.nix { inherit sources bentofs staticlib; };
   hostTool = callPackage ./host-tools.nix { inherit sources; };
   crateProgram = callPackage ./crate-program.nix { };
+  # Every crate NAME-kmod of the workspace is a file system.
+  fileSystems = builtins.concatMap (
+    folder:
+    let
+      name = builtins.match "(.*)-kmod" folder;
+    in
+    if name == null then [ ] else name
+  ) (builtins.attrNames (builtins.readDir ../rust));
 in
 {
   perKernel = {
     inherit bentofs;
-    bento-xv6 = fsModule { fs = "xv6"; };
     # What an upgrade goes to: the same sources under the next version's name.
     bento-xv6-next = fsModule {
       fs = "xv6";
       version = "0.1.1";
       preferred = false;
     };
-    bento-hello = fsModule { fs = "hello"; };
+  }
+  // builtins.listToAttrs (
+    map (fs: {
+      name = "bento-${fs}";
+      value = fsModule { inherit fs; };
+    }) fileSystems
+  );
+  # The next version as a release would bring it: what tests upgrade a package to.
+  nextRelease.bento-xv6 = fsModule {
+    fs = "xv6";
+    version = "0.1.1";
   };
   programs = {
     xv6-tools = hostTool {
@@ -32,7 +49,10 @@ in
         "dump.xv6"
         "mount.fuse.xv6"
       ];
-      postInstall = "$out/bin/xv6-tools man $out/share/man";
+      postInstall = ''
+        $out/bin/xv6-tools man $out/share/man
+        $out/bin/xv6-tools completions $out/share
+      '';
     };
     bentoctl = hostTool {
       pname = "bentoctl";

@@ -7,6 +7,7 @@
 
 mod background;
 mod backup;
+mod completions;
 mod dump;
 mod fsck;
 mod logger;
@@ -46,6 +47,9 @@ enum Tool {
     /// Writes the manual pages below a folder, as share/man has them
     #[command(hide = true)]
     Man(manual::Args),
+    /// Writes what makes shells complete the tools' options below a folder, as share has it
+    #[command(hide = true)]
+    Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -80,5 +84,6 @@ fn run<A: Parser>(args: &[OsString], usage_exit: u8, tool: impl Fn(A) -> Tool) -
         Tool::Dump(args) => dump::main(&args),
         Tool::Mount(args) => mount::main(&args),
         Tool::Man(args) => manual::main(&args),
+        Tool::Completions(args) => completions::main(&args),
     }
 }

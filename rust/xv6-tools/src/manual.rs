@@ -30,14 +30,18 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     }
 }
 
-fn write(folder: &Path) -> Result<()> {
-    let tools: [Command; 4] = [
+/// What is installed under a name of its own.
+pub(crate) fn tools() -> [Command; 4] {
+    [
         mkfs::Args::command(),
         fsck::Args::command(),
         dump::Args::command(),
         mount::Args::command(),
-    ];
-    for tool in tools {
+    ]
+}
+
+fn write(folder: &Path) -> Result<()> {
+    for tool in tools() {
         let name = tool.get_name().to_owned();
         // A build twice gives the same bytes: no date.
         let page = clap_mangen::Man::new(tool)
@@ -52,7 +56,8 @@ fn write(folder: &Path) -> Result<()> {
     put(&folder.join("man5"), "xv6.5", FORMAT.as_bytes())
 }
 
-fn put(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
+/// Writes a file into a folder that need not be there.
+pub(crate) fn put(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
     let path = folder.join(name);
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&path, text))

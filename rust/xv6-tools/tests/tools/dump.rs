@@ -107,3 +107,23 @@ fn there_is_a_manual_page_for_every_tool_and_the_format() {
         );
     }
 }
+
+#[test]
+fn every_shell_completes_the_options_of_every_tool() {
+    let dir = TempDir::new();
+    let made = run("xv6-tools", &["completions", text(dir.path())]);
+    assert!(made.status.success(), "{made:?}");
+    for tool in ["mkfs.xv6", "fsck.xv6", "dump.xv6", "mount.fuse.xv6"] {
+        for path in [
+            format!("bash-completion/completions/{tool}"),
+            format!("zsh/site-functions/_{tool}"),
+            format!("fish/vendor_completions.d/{tool}.fish"),
+        ] {
+            let text = fs::read_to_string(dir.path().join(&path)).expect(&path);
+            assert!(text.contains(tool), "{path}:\n{text}");
+        }
+    }
+    let bash = dir.path().join("bash-completion/completions/mkfs.xv6");
+    let text = fs::read_to_string(bash).expect("made above");
+    assert!(text.contains("--label"), "{text}");
+}
