@@ -39,8 +39,10 @@ stdenv.mkDerivation {
   KDIR = "${kernel.dev}/lib/modules/${kernel.modDirVersion}/build";
   # (cmd_checkdoc: W=1 would also run the kernel's documentation checker, which wants more tools.)
   buildPhase = ''
+    # What a WARN() keeps of its file's name must not tell where it was built (as in the Makefile).
+    map="-ffile-prefix-map=$PWD/= -ffile-prefix-map=$PWD=."
     make -j$NIX_BUILD_CORES -C $KDIR M=$PWD ${toString kernelModuleMakeFlags} \
-      W=1 cmd_checkdoc= modules \
+      KCFLAGS="$map" KAFLAGS="$map" W=1 cmd_checkdoc= modules \
       BENTO_NO_CORE=1 KBUILD_EXTRA_SYMBOLS=${bentofs}/share/bentofs/Module.symvers \
       BENTO_FS=${fs} BENTO_VERSION=${named} BENTO_HASH=${hash} \
       BENTO_STATICLIB=${rust}/lib/lib${
@@ -54,4 +56,17 @@ stdenv.mkDerivation {
     test -e bento_*_${hash}.ko
   '';
   installPhase = "install -Dm644 -t $out/lib/modules/${kernel.modDirVersion}/updates bento_*.ko";
+  passthru = {
+    inherit fs hash preferred;
+    release = named;
+    staticlib = rust;
+  };
+  meta = {
+    description = "A Linux kernel file system in safe Rust";
+    platforms = [ "x86_64-linux" ];
+    license = {
+      spdxId = "GPL-2.0-only";
+    };
+  }
+  // (import ./kernels.nix).support (kernel.kernelOlder or (_: false)) kernel.version;
 }
