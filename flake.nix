@@ -23,16 +23,22 @@
     }:
     let
       system = "x86_64-linux";
-      bento = import ./nix/nixpkgs.nix {
-        pkgs = nixpkgs.legacyPackages.${system};
-        inherit crane rust-overlay;
-      };
+      pkgs = nixpkgs.legacyPackages.${system};
+      bento = import ./nix/nixpkgs.nix { inherit pkgs crane rust-overlay; };
     in
     {
       packages.${system} = bento.packages;
-      checks.${system} = bento.checks;
-      nixosModules.default = {
-        imports = [ (import ./nix/module.nix { inherit (bento) modulesFor programs; }) ];
+      # By kernel, and Debian's kernels, which need no input.
+      legacyPackages.${system} = bento.perKernel // {
+        debian = (import ./nix/debian/bento.nix { }).packages;
       };
+      overlays.default = import ./nix/overlay.nix { inherit crane rust-overlay; };
+      nixosModules.default = {
+        imports = [ bento.module ];
+      };
+      checks.${system} = bento.checks;
+      devShells.${system}.default = bento.devShell;
+      apps.${system}.demo = bento.demo;
+      formatter.${system} = pkgs.nixfmt-tree;
     };
 }

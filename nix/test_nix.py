@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """What can be proved of the Nix files without nixpkgs: syntax, format, and the lock.
 
-Needs nix-instantiate, and nixfmt (the official format) where NIXFMT names it.
+Needs nix; and nixfmt (the official format) where NIXFMT names it.
 """
 
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -75,6 +77,65 @@ class Syntax(unittest.TestCase):
             self.skipTest("NIXFMT is not set: ./dev check sets it")
         done = subprocess.run([nixfmt, "--check", *nix_files()], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+def offline():
+    """What a command begins with so that it has no network, or nothing where that is not allowed."""
+    prefix = ["unshare", "--net", "--map-root-user"]
+    works = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True)
+    return prefix if works and works.returncode == 0 else None
+
+
+class DebianScope(unittest.TestCase):
+    def setUp(self):
+        self.prefix = offline()
+        if self.prefix is None:
+            self.skipTest("unshare --net does not work here")
+
+    def nix(self, *arguments, cwd=ROOT):
+        return subprocess.run(
+            [*self.prefix, "nix", "--extra-experimental-features", "nix-command flakes", *arguments],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+        )
+
+    def evaluate(self, attribute):
+        """name -> derivation of an attribute set of the flake without inputs."""
+        done = self.nix(
+            "eval",
+            "--json",
+            f"./nix/debian#{attribute}",
+            "--apply",
+            "builtins.mapAttrs (_: value: value.drvPath)",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_every_output_evaluates_without_a_network(self):
+        packages = self.evaluate("packages.x86_64-linux")
+        checks = self.evaluate("checks.x86_64-linux")
+        self.assertLessEqual({"deb", "xv6-tools", "bento-xv6", "bentofs-linux_6_1"}, set(packages))
+        self.assertLessEqual({"deb-linux_6_1", "deb-linux_6_12"}, set(checks))
+        self.assertTrue(self.evaluate("legacyPackages.x86_64-linux.longChecks"))
+
+    def test_the_locks_of_both_flakes_stay_as_they_are(self):
+        """A copy in a repository of its own, so that what Nix would rewrite is not ours."""
+        with tempfile.TemporaryDirectory() as folder:
+            top = pathlib.Path(folder)
+            for name in ("flake.nix", "flake.lock"):
+                shutil.copy(ROOT / name, top)
+            git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost"]
+            subprocess.run([*git, "init", "-q"], cwd=top, check=True)
+            subprocess.run([*git, "add", "."], cwd=top, check=True)
+            done = self.nix("flake", "lock", "--offline", ".", cwd=top)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual((top / "flake.lock").read_bytes(), (ROOT / "flake.lock").read_bytes())
+            # And a flake that asks for something else is noticed.
+            text = (top / "flake.nix").read_text()
+            (top / "flake.nix").write_text(text.replace("nixos-unstable", "nixos-23.05"))
+            done = self.nix("flake", "lock", "--offline", ".", cwd=top)
+            self.assertNotEqual(done.returncode, 0)
 
 
 class Lock(unittest.TestCase):

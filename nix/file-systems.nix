@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# The file systems that the NixOS module knows: what `mount -t` calls them -> which package of
+# nix/packages.nix holds the module, and which programs make and check them. Builtins alone.
+{
+  xv6 = {
+    module = "bento-xv6";
+    programs = [ "xv6-tools" ];
+  };
+  hello = {
+    module = "bento-hello";
+    programs = [ ];
+  };
+}
