@@ -5,6 +5,7 @@
   scope,
   modules,
   programs,
+  debs, # packages for dpkg: tools, modules, and the modules of the next release
 }:
 let
   folder = ../nixos-tests;
@@ -44,21 +45,32 @@ let
     }
     .${scope.kernel.series} or names;
   isQuick = name: builtins.elem name quick;
-  systemImage = scope.makeSystem {
-    # Where modprobe looks: what a user installs.
-    modules = [
-      modules.bentofs
-      modules.bento-xv6
-      modules.bento-hello
-    ];
-    programs = builtins.attrValues programs;
-    # What a scenario takes by path, below /etc/bento.
-    files = {
-      next = "${modules.bento-xv6-next}/lib/modules/${scope.kernel.modDirVersion}/updates";
-      tree = scope.kernel.tree;
+  # What some scenarios take by path besides, in images of their own.
+  extraFiles = {
+    deb = {
+      "deb/tools" = debs.tools;
+      "deb/modules" = debs.modules;
+      "deb/next" = debs.next;
+      "deb/status" = scope.tools.dpkgStatus scope.kernel;
     };
   };
-  vmTest = scope.callPackage ./vm-test.nix { inherit systemImage; };
+  systemImage =
+    name:
+    scope.makeSystem {
+      # Where modprobe looks: what a user installs.
+      modules = builtins.filter (module: module.preferred or true) (builtins.attrValues modules);
+      programs = builtins.attrValues programs;
+      # What every scenario takes by path, below /etc/bento.
+      files = {
+        next = "${modules.bento-xv6-next}/lib/modules/${scope.kernel.modDirVersion}/updates";
+        tree = scope.kernel.tree;
+      }
+      // (extraFiles.${name} or { });
+    };
+  vmTest =
+    { name }:
+    scope.callPackage ./vm-test.nix { systemImage = systemImage name; } { inherit name; };
+  vm = name: scope.callPackage ./debian/vm.nix { } { systemImage = systemImage name; };
   testsOf =
     chosen:
     builtins.listToAttrs (
@@ -69,7 +81,18 @@ let
     );
 in
 {
-  vm = scope.callPackage ./debian/vm.nix { } { inherit systemImage; };
-  checks = testsOf (builtins.filter isQuick names);
+  # vm runs any scenario by hand, but for those that have an image of their own.
+  vms = {
+    vm = vm "";
+  }
+  // builtins.listToAttrs (
+    map (name: {
+      name = "vm-${name}";
+      value = vm name;
+    }) (builtins.attrNames extraFiles)
+  );
+  checks = testsOf (builtins.filter isQuick names) // {
+    module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
+  };
   long = testsOf (builtins.filter (name: !isQuick name) names);
 }

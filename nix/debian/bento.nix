@@ -30,6 +30,31 @@ let
   );
 
   packagesOf = scope: import ../packages.nix { inherit (scope) callPackage; };
+
+  # Packages for dpkg: of this release, and the modules of the next one for the test of upgrades.
+  deb = import ./deb.nix { inherit (builtins.head scopes) tools; };
+  debTools = deb.programs {
+    version = programs.xv6-tools.version;
+    programs = [
+      programs.bentoctl
+      programs.xv6-tools
+    ];
+  };
+  debModules =
+    scope: fileSystem:
+    deb.modules {
+      version = fileSystem.release;
+      release = scope.kernel.modDirVersion;
+      modules = [
+        (packagesOf scope).perKernel.bentofs
+        fileSystem
+      ];
+    };
+  debsOf = scope: {
+    tools = debTools;
+    modules = debModules scope (packagesOf scope).perKernel.bento-xv6;
+    next = debModules scope (packagesOf scope).nextRelease.bento-xv6;
+  };
   inherit (packagesOf (builtins.head scopes).tools) programs checkers;
 
   testsOf =
@@ -37,6 +62,7 @@ let
     import ../tests.nix {
       inherit scope programs;
       modules = (packagesOf scope).perKernel;
+      debs = debsOf scope;
     };
 
   withKernel = f: merge (map (scope: mapNames (name: "${name}-${label scope}") (f scope)) scopes);
@@ -47,8 +73,13 @@ in
   packages =
     programs
     // checkers
+    // {
+      deb = (builtins.head scopes).tools.runCommand "bento-debs" {
+        debs = [ debTools ] ++ map (scope: (debsOf scope).modules) scopes;
+      } "mkdir -p $out; for deb in $debs; do cp $deb/*.deb $out; done";
+    }
     // ofDefault (scope: (packagesOf scope).perKernel)
-    // withKernel (scope: (packagesOf scope).perKernel // { inherit (testsOf scope) vm; });
+    // withKernel (scope: (packagesOf scope).perKernel // (testsOf scope).vms);
   longChecks = withKernel (scope: (testsOf scope).long);
   checks = withKernel (scope: (testsOf scope).checks) // {
     bindings = (builtins.head scopes).tools.callPackage ../bindings.nix {

@@ -114,6 +114,7 @@ let
       inherit (lock.kernel) series;
       inherit (lock.packages.${builtins.head lock.kernel.image}) version;
       modDirVersion = lock.kernel.release;
+      packages = lock.kernel.image;
       moduleBuildDependencies = [ ];
       dev = run ./kernel-dev.sh {
         name = "linux-${lock.kernel.release}-dev";
@@ -161,6 +162,21 @@ let
     runVm = runCommand tools.emulator;
     # Runs a command where libclang is.
     runBindgen = runCommand (unpack "debian-bindgen" lock.roots.bindgen);
+    # What dpkg would know of a guest with a kernel's image, had it installed them.
+    dpkgStatus =
+      kernel:
+      builtins.toFile "dpkg-status" (
+        builtins.concatStringsSep "\n" (
+          map (name: ''
+            Package: ${name}
+            Status: install ok installed
+            Maintainer: Debian
+            Architecture: amd64
+            Version: ${lock.packages.${name}.version or kernel.version}
+            Description: part of this system
+          '') (lock.roots.guest ++ kernel.packages)
+        )
+      );
     guestImage = scope.callPackage ./guest.nix { };
     boot = scope.callPackage ./boot.nix { };
     makeSystem = scope.callPackage ./system.nix { };
