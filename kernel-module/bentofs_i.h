@@ -95,6 +95,7 @@ const char *bento_build_id(const struct bento_build *build);
 void bento_type_add_mount(struct bento_mount *bm);
 void bento_type_remove_mount(struct bento_mount *bm);
 ssize_t bento_types_show(char *buf);
+int bento_prefer(const char *id);
 
 /* ----------------------------------------------------- mounts and instances */
 

@@ -251,6 +251,27 @@ static void bento_build_publish(struct bento_build *build, bool prefer)
 	mutex_unlock(&bento_registry_lock);
 }
 
+/* From now on new mounts of its type use the build with this module name. */
+int bento_prefer(const char *id)
+{
+	struct bento_build *build;
+	int i, err = -ENOENT;
+
+	mutex_lock(&bento_registry_lock);
+	for (i = 0; i < BENTO_TYPES_MAX; i++) {
+		if (!bento_types[i].used)
+			continue;
+		list_for_each_entry(build, &bento_types[i].builds, link) {
+			if (!build->live || strcmp(bento_build_id(build), id))
+				continue;
+			build->type->preferred = build;
+			err = 0;
+		}
+	}
+	mutex_unlock(&bento_registry_lock);
+	return err;
+}
+
 static struct bento_build *bento_newest_live(struct bento_type *type)
 {
 	struct bento_build *build;

@@ -22,12 +22,28 @@ static ssize_t abi_show(struct kobject *kobj, struct kobj_attribute *attr, char 
 	return sysfs_emit(buf, "%u\n", BENTO_ABI_VERSION);
 }
 
+static ssize_t prefer_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			    size_t len)
+{
+	char *name;
+	int err;
+
+	name = kstrndup(buf, len, GFP_KERNEL);
+	if (!name)
+		return -ENOMEM;
+	err = bento_prefer(strim(name));
+	kfree(name);
+	return err ?: len;
+}
+
 static struct kobj_attribute bento_types_attr = __ATTR_RO(types);
 static struct kobj_attribute bento_abi_attr = __ATTR_RO(abi);
+static struct kobj_attribute bento_prefer_attr = __ATTR_WO(prefer);
 
 static const struct attribute *bento_root_attrs[] = {
 	&bento_types_attr.attr,
 	&bento_abi_attr.attr,
+	&bento_prefer_attr.attr,
 	NULL,
 };
 
