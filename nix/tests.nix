@@ -30,6 +30,7 @@ let
   quick =
     {
       "7.3" = [
+        "bentoctl"
         "calls"
         "coherence"
         "fallocate"

@@ -60,10 +60,15 @@ impl Output {
         put(&line)
     }
 
+    /// What went wrong beside the matter.
+    pub(crate) fn warn(&self, text: &str) {
+        // There is nobody left to tell when stderr is gone.
+        let _printed = writeln!(std::io::stderr(), "bentoctl: {text}");
+    }
+
     /// The failure that ends the program: on stderr, and in JSON where nothing else was printed.
     pub(crate) fn fail(&self, failure: &Failure) {
-        // There is nobody left to tell when stderr is gone.
-        let _printed = writeln!(std::io::stderr(), "bentoctl: {failure}");
+        self.warn(&failure.message);
         if self.json && !self.printed.get() {
             let error = ErrorContent {
                 kind: failure.kind,

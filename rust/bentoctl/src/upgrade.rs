@@ -2,7 +2,7 @@
 //! `bentoctl upgrade`: moves mounts in use to another build.
 
 use crate::builds::Build;
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Failure, Kind, Result, describe};
 use crate::host::Host;
 use crate::mounts::{self, Mount};
 use crate::output::Output;
@@ -46,8 +46,11 @@ pub(crate) fn run(args: &Args, host: &Host, out: &Output) -> Result {
     let (build, already) = load::build(host, &args.module, true)?;
     let done = upgrade(args, host, out, &build);
     if args.how.dry_run && !already {
-        // It was loaded to be tried. What still uses it, if anything, is the kernel's to say.
-        let _unloaded = kmod::unload(host, &build.module)?;
+        // It was loaded to be tried.
+        if let Err(error) = kmod::unload(host, &build.module)? {
+            let why = describe(&error.into());
+            out.warn(&format!("{} stays loaded: {why}", build.module));
+        }
     }
     done
 }
