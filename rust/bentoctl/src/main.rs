@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `host`, `mountinfo` | the kernel's files |
 //! | `builds`, `mounts` | what is loaded, what is mounted |
-//! | `switch`, `progress` | moving mounts to another build |
+//! | `switch`, `refusal`, `summary`, `progress`, `prefer` | moving mounts to another build |
 //! | `module_file`, `kmod` | `.ko` files; loading and unloading them |
 //! | `output`, `failure` | text and JSON; errors and exit codes |
 //! | `manual`, `completions` | from the argument parser: manual pages, shell completions |
@@ -31,9 +31,11 @@ mod mounts;
 mod output;
 mod prefer;
 mod progress;
+mod refusal;
 mod rollback;
 mod stats;
 mod status;
+mod summary;
 mod switch;
 mod time;
 mod unload;

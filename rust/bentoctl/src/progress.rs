@@ -4,7 +4,8 @@
 use crate::host::read_if_there;
 use crate::mounts::Mount;
 use crate::output::duration;
-use crate::switch::{Move, Outcome, line};
+use crate::summary::line;
+use crate::switch::{Move, Outcome};
 use core::time::Duration;
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -9,7 +9,7 @@ use crate::mounts::{self, Mount};
 use crate::output::Output;
 use crate::switch::{self, How, Move};
 use crate::upgrade::Report;
-use crate::{load, prefer};
+use crate::{load, prefer, summary};
 use clap::Parser;
 
 /// Moves mounts back to the build that served them before their last upgrade
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, host: &Host, out: &Output) -> Result {
     }
     out.print(&report, || match report.mounts.as_slice() {
         [] => "nothing to do: no mount was upgraded\n".to_owned(),
-        mounts => switch::text(mounts, "rolled back"),
+        mounts => summary::text(mounts, "rolled back"),
     })?;
     verdict
 }

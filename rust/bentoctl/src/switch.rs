@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Moving mounts to another build, one after the other: what upgrade and rollback have in common.
 
-use crate::builds::{self, Build};
-use crate::failure::{Failure, Kind, Result, describe};
-use crate::host::{Host, read_if_there, write};
+use crate::builds::Build;
+use crate::failure::{Failure, Kind, Result};
+use crate::host::{Host, write};
 use crate::mounts::{self, Mount, PauseSteps};
-use crate::output::{count, duration, plain};
+use crate::output::count;
 use crate::progress::Progress;
-use rustix::io::Errno;
+use crate::refusal::explain;
 use serde::Serialize;
-use std::io;
 
 /// How mounts are to be moved.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -19,7 +18,7 @@ pub(crate) struct How {
     pub(crate) dry_run: bool,
     /// Give running operations this long to end, in ms, before the mount is left as it is; the
     /// value in /sys/fs/bentofs/ID/drain_ms without this
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600_000))]
     pub(crate) drain_ms: Option<u32>,
     /// After a mount that failed go on with the next one
     #[arg(long)]
@@ -198,85 +197,6 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// What the kernel's answer to a write to `upgrade` means, and what can be done about it.
-fn explain(host: &Host, what: &Move, how: How, error: &io::Error) -> Failure {
-    let (mount, to) = (&what.mount, &what.to);
-    let step = format!("{}: {} -> {}", mount.name(), mount.version, to.version);
-    let number = Errno::from_io_error(error);
-    let (kind, why) = match number {
-        Some(Errno::ACCESS | Errno::PERM) => (Kind::Permission, "only root may upgrade".to_owned()),
-        Some(Errno::BUSY) => (Kind::Busy, frozen(mount)),
-        Some(Errno::TIMEDOUT) => (Kind::Busy, drain(mount, how)),
-        Some(Errno::OPNOTSUPP) => (Kind::Incompatible, incompatible(host, what)),
-        Some(Errno::NOENT) => {
-            let text = format!("{} is not loaded any more", to.module);
-            (Kind::NotFound, text)
-        }
-        _ => {
-            let said = kernel_says(mount);
-            let said = said.map_or_else(String::new, |said| format!(" (bentofs: {said})"));
-            (Kind::Failed, format!("{}{said}", describe(error)))
-        }
-    };
-    let mut text = format!("{step}: {why}");
-    let state = read_if_there(&mount.folder.join("state"));
-    if matches!(state, Ok(Some(state)) if state == "failed") {
-        text.push_str("; the mount is failed until an upgrade repairs it");
-    } else if kind != Kind::Permission {
-        text.push_str(&format!("; {} serves on", mount.build));
-    }
-    Failure::new(kind, text)
-}
-
-fn frozen(mount: &Mount) -> String {
-    match mount.mount_points.first() {
-        Some(point) => format!("it is frozen; thaw it first (fsfreeze -u {point})"),
-        None => "it is frozen; thaw it first".to_owned(),
-    }
-}
-
-fn drain(mount: &Mount, how: How) -> String {
-    let ms = how.drain_ms.map(u64::from).or(mount.drain_ms);
-    let within = ms.map_or_else(|| "in time".to_owned(), |ms| format!("within {ms} ms"));
-    format!("running operations did not end {within}; try again, or give them more (--drain-ms)")
-}
-
-/// Both ranges of state schemas, or what else keeps the two builds apart.
-fn incompatible(host: &Host, what: &Move) -> String {
-    let builds = builds::all(host).unwrap_or_default();
-    let old = builds.iter().find(|build| build.module == what.mount.build);
-    if let (Some(old), Some(new)) = (old.and_then(|old| old.state_schema), what.to.state_schema)
-        && !(new.reads_min..=new.reads_max).contains(&old.writes)
-    {
-        return format!(
-            "incompatible state: {} writes state schema {} (and reads {} to {}), \
-             {} reads {} to {} (and writes {}); go by a build that reads both, or unmount",
-            what.mount.build,
-            old.writes,
-            old.reads_min,
-            old.reads_max,
-            what.to.module,
-            new.reads_min,
-            new.reads_max,
-            new.writes
-        );
-    }
-    kernel_says(&what.mount).unwrap_or_else(|| {
-        format!(
-            "{} cannot take over from {}; unmount, and mount with the new build",
-            what.to.module, what.mount.build
-        )
-    })
-}
-
-/// What bentofs says of the upgrade that has just failed.
-fn kernel_says(mount: &Mount) -> Option<String> {
-    let said = read_if_there(&mount.folder.join("last_error")).ok()??;
-    // It may also be that of a panic long ago.
-    let new = Some(&said) != mount.last_error.as_ref() || said.starts_with("upgrade");
-    (new && !said.is_empty()).then(|| plain(&said))
-}
-
 /// Nothing, or the failure that stands for all that failed: the exit code depends on it.
 pub(crate) fn verdict(outcomes: &[Outcome]) -> Result {
     let mut failed = outcomes.iter().filter_map(|outcome| outcome.error.as_ref());
@@ -300,80 +220,4 @@ pub(crate) fn verdict(outcomes: &[Outcome]) -> Result {
         ));
     }
     Err(Failure::new(kind, text))
-}
-
-/// A line per mount where there are several, and one that sums up.
-pub(crate) fn text(outcomes: &[Outcome], verb: &str) -> String {
-    let mut text = String::new();
-    if outcomes.len() > 1 {
-        for outcome in outcomes {
-            text.push_str(&line(outcome, verb));
-            text.push('\n');
-        }
-    }
-    let done: Vec<&Outcome> = outcomes
-        .iter()
-        .filter(|outcome| outcome.is_done())
-        .collect();
-    if !done.is_empty() {
-        text.push_str(&summary(&done, verb));
-        text.push('\n');
-    } else if outcomes.iter().all(|o| o.result == Ending::Unchanged) {
-        text.push_str("nothing to do: no mount needs another build\n");
-    }
-    text
-}
-
-/// What became of a mount, in one line.
-pub(crate) fn line(outcome: &Outcome, verb: &str) -> String {
-    let what = match outcome.result {
-        Ending::Upgraded => format!("{verb}, {}", pause(outcome)),
-        Ending::Repaired => format!("repaired, {}", pause(outcome)),
-        Ending::WouldWork => "would work".to_owned(),
-        Ending::Unchanged => "served by that build already".to_owned(),
-        Ending::Skipped => "not tried".to_owned(),
-        Ending::Failed => {
-            let message = outcome.error.as_ref().map_or("", |error| &error.message);
-            return format!("FAILED {message}");
-        }
-    };
-    let (from, to) = (&outcome.from.version, &outcome.to.version);
-    format!("{}: {from} -> {to}: {what}", outcome.id)
-}
-
-fn pause(outcome: &Outcome) -> String {
-    format!("pause {}", duration(outcome.pause_ns.unwrap_or_default()))
-}
-
-fn summary(done: &[&Outcome], verb: &str) -> String {
-    let mut types: Vec<String> = done.iter().map(|outcome| versions(outcome)).collect();
-    types.dedup();
-    let types = types.join(", ");
-    let mounts = count(done.len(), "mount");
-    if done
-        .iter()
-        .any(|outcome| outcome.result == Ending::WouldWork)
-    {
-        return format!("dry run: {types} would work on {mounts}");
-    }
-    let longest = done.iter().filter_map(|outcome| outcome.pause_ns).max();
-    let failed: u64 = done.iter().map(|outcome| outcome.ops_failed).sum();
-    let repaired = done.iter().filter(|o| o.result == Ending::Repaired).count();
-    let repaired = match repaired {
-        0 => String::new(),
-        number => format!(" ({number} repaired)"),
-    };
-    format!(
-        "{verb} {types} on {mounts}{repaired}, longest pause {}, {} failed",
-        duration(longest.unwrap_or_default()),
-        match failed {
-            1 => "1 operation".to_owned(),
-            number => format!("{number} operations"),
-        }
-    )
-}
-
-fn versions(outcome: &Outcome) -> String {
-    let (from, to) = (&outcome.from.version, &outcome.to.version);
-    format!("{} {from} -> {to}", outcome.fs)
 }

@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::mounts::{self, Mount};
 use crate::output::Output;
 use crate::switch::{self, How, Move, Outcome};
-use crate::{kmod, load, prefer};
+use crate::{kmod, load, prefer, summary};
 use clap::Parser;
 use serde::Serialize;
 
@@ -76,7 +76,7 @@ fn upgrade(args: &Args, host: &Host, out: &Output, build: &Build) -> Result {
     if verdict.is_ok() && args.mount.is_none() && !args.how.dry_run {
         report.preferred.extend(prefer::build(host, build)?);
     }
-    out.print(&report, || switch::text(&report.mounts, "upgraded"))?;
+    out.print(&report, || summary::text(&report.mounts, "upgraded"))?;
     verdict
 }
 

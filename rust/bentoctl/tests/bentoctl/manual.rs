@@ -14,6 +14,7 @@ fn wrong_arguments_have_exit_code_2() {
         &["load"],
         &["unload"],
         &["status", "a", "b"],
+        &["upgrade", NEW, "--drain-ms", "0"],
         &[],
     ] {
         assert_eq!(tree.failure(args).0, 2, "{args:?}");
