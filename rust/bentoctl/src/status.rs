@@ -61,7 +61,10 @@ fn text(mount: &Mount) -> String {
     line("panics", &mount.panics.to_string());
     line(
         "refused",
-        &format!("{} operations, for the mount had failed", mount.ops_failed),
+        &match mount.ops_failed {
+            1 => "1 operation, for the mount had failed".to_owned(),
+            number => format!("{number} operations, for the mount had failed"),
+        },
     );
     if let Some(stuck) = mount.stuck.filter(|stuck| *stuck > 0) {
         line(

@@ -32,7 +32,9 @@ pub(crate) fn line(outcome: &Outcome, verb: &str) -> String {
         Ending::Upgraded => format!("{verb}, {}", pause(outcome)),
         Ending::Repaired => format!("repaired, {}", pause(outcome)),
         Ending::WouldWork => "would work".to_owned(),
-        Ending::Unchanged => "served by that build already".to_owned(),
+        Ending::Unchanged => {
+            return format!("{}: served by {} already", outcome.id, outcome.to.version);
+        }
         Ending::Skipped => "not tried".to_owned(),
         Ending::Failed => {
             let message = outcome.error.as_ref().map_or("", |error| &error.message);
