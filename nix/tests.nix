@@ -34,17 +34,29 @@ let
         "calls"
         "coherence"
         "fallocate"
+        "fsstress"
         "hello"
         "live-upgrade"
         "options"
         "panic-repair"
         "pjdfstest"
         "smoke"
+        "support"
         "tree-git"
         "xattr"
       ];
     }
-    .${scope.kernel.series} or names;
+    .${scope.kernel.series} or (builtins.filter (name: !(isSlow name)) names);
+  # What 6.12 alone runs each time.
+  isSlow = name: name == "leaks" && scope.kernel.series != "6.12";
+  # Scenarios with a long version (LONG is true in it), which --long runs on every kernel.
+  longVersions = [
+    "coherence"
+    "fsstress"
+    "fuse"
+    "leaks"
+    "power-cut"
+  ];
   isQuick = name: builtins.elem name quick;
   # What some scenarios take by path besides, in images of their own.
   extraFiles = {
@@ -69,8 +81,8 @@ let
       // (extraFiles.${name} or { });
     };
   vmTest =
-    { name }:
-    scope.callPackage ./vm-test.nix { systemImage = systemImage name; } { inherit name; };
+    { name, ... }@test:
+    scope.callPackage ./vm-test.nix { systemImage = systemImage name; } test;
   vm = name: scope.callPackage ./debian/vm.nix { } { systemImage = systemImage name; };
   testsOf =
     chosen:
@@ -80,6 +92,15 @@ let
         value = vmTest { inherit name; };
       }) chosen
     );
+  longOnes = builtins.listToAttrs (
+    map (name: {
+      name = "${name}-long";
+      value = vmTest {
+        inherit name;
+        long = true;
+      };
+    }) longVersions
+  );
 in
 {
   # vm runs any scenario by hand, but for those that have an image of their own.
@@ -95,5 +116,5 @@ in
   checks = testsOf (builtins.filter isQuick names) // {
     module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
   };
-  long = testsOf (builtins.filter (name: !isQuick name) names);
+  long = testsOf (builtins.filter (name: !isQuick name) names) // longOnes;
 }

@@ -9,10 +9,14 @@
   guestImage,
   kernel,
 }:
-{ name }:
-runVm "vm-${name}-${kernel.series}"
+{
+  name,
+  long ? false, # the long version
+}:
+runVm "vm-${name}-${if long then "long-" else ""}${kernel.series}"
   {
     inherit boot systemImage guestImage;
+    flags = if long then "--long" else "";
     driver = builtins.path {
       name = "vm-driver";
       path = ../nixos-tests/lib;
@@ -31,7 +35,7 @@ runVm "vm-${name}-${kernel.series}"
     };
   }
   ''
-    python3 -B $driver/run.py $scenario/${name}.py --out $out \
+    python3 -B $driver/run.py $scenario/${name}.py --out $out $flags \
       --kernel $boot/vmlinuz --initrd $boot/initrd \
       --guest $guestImage/guest.erofs --system $systemImage/system.erofs
   ''

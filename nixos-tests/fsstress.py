@@ -5,7 +5,7 @@ load()
 format_and_mount()
 
 with subtest("every kind of operation, in three processes"):
-    print(machine.succeed(f"stress fsstress -d {MNT} -n 800 -p 3 -s 11 -l 2 --all", timeout=600), flush=True)
+    print(machine.succeed(f"stress fsstress -d {MNT} -n {4000 if LONG else 800} -p 3 -s 11 -l 2 --all", timeout=1800), flush=True)
 
 with subtest("the same after an unmount"):
     before = machine.succeed(f"stress tree manifest {MNT}")

@@ -58,6 +58,7 @@ with subtest("and back once more, all the way to empty"):
     to_user_space()
     assert manifest() == expected
     machine.succeed(f"stress coherence seq --no-tail {MNT}/f --ops 300 >&2", timeout=300)
+    fsx(f"{MNT}/fsx", 200_000 if LONG else 300, 5, "posix_fallocate = 3\npunch_hole = 3\n")
     machine.succeed(f"rm -r {MNT}/*")
     to_kernel()
     assert machine.succeed(f"ls -A {MNT}") == ""

@@ -17,14 +17,6 @@ rmmod bentofs
 """
 
 
-def memory():
-    """What the kernel holds, in KiB, after everything that can be given back was given back."""
-    machine.succeed("sync; for i in 1 2 3; do echo 3 > /proc/sys/vm/drop_caches; sleep 0.3; done")
-    names = ("SUnreclaim", "Percpu", "VmallocUsed", "KernelStack")
-    lines = dict(line.split(":") for line in machine.succeed("cat /proc/meminfo").splitlines())
-    return {name: int(lines[name].split()[0]) for name in names}
-
-
 def cycles(count):
     machine.succeed(f"for i in $(seq {count}); do {CYCLE} done", timeout=600)
 
@@ -35,11 +27,9 @@ with subtest("first cycles, after which every cache is warm"):
 
 with subtest("fifty cycles"):
     cycles(50)
-    after = memory()
+    grown = grown_since(before, "50 cycles")
 
 with subtest("nothing is left"):
-    grown = {name: after[name] - before[name] for name in before}
-    print(f"growth in KiB after 50 cycles: {grown}", flush=True)
     # One leaked page, or one 1 KiB object, per cycle would show.
     assert grown["VmallocUsed"] < 100 and grown["Percpu"] < 100, grown
     assert grown["SUnreclaim"] < 1024, grown

@@ -66,5 +66,6 @@ pkgs.testers.runNixOSTest {
       };
     };
 
-  testScript = builtins.readFile ./prelude.py + builtins.readFile (folder + "/${name}.py");
+  testScript =
+    "LONG = False\n" + builtins.readFile ./prelude.py + builtins.readFile (folder + "/${name}.py");
 }

@@ -2,6 +2,8 @@
 # Helpers of the scenarios. Both drivers put this text before a scenario's own; it uses nothing
 # but the machine API of the NixOS test driver.
 #
+# LONG is True in the long version of a scenario, which ./dev test --long runs.
+#
 # What the guest offers: `stress` (rust/stress), mkfs.xv6, fsck.xv6 and fsx on PATH; bentofs and
 # the preferred builds of xv6 and hello where modprobe finds them; and below /etc/bento
 #   next/bento_xv6_*.ko   a second build of xv6, with another version
@@ -140,6 +142,58 @@ def verify_held(name="held", stop=False):
     machine.succeed(f"stress hold {word} /run/{name}.socket >&2")
 
 
+def memory():
+    """What the kernel holds, in KiB, after everything that can be given back was given back."""
+    machine.succeed("sync; for i in 1 2 3; do echo 3 > /proc/sys/vm/drop_caches; sleep 0.3; done")
+    names = ("SUnreclaim", "SReclaimable", "Percpu", "VmallocUsed", "KernelStack", "PageTables")
+    lines = dict(line.split(":") for line in machine.succeed("cat /proc/meminfo").splitlines())
+    return {name: int(lines[name].split()[0]) for name in names}
+
+
+def grown_since(before, what):
+    """What memory() has grown by, in KiB; said on the way."""
+    after = memory()
+    grown = {name: after[name] - before[name] for name in before}
+    print(f"growth in KiB after {what}: {grown}", flush=True)
+    return grown
+
+
+FSX = """
+flen = 262144
+nomsyncafterwrite = true
+[opsize]
+max = 65536
+[weights]
+close_open = 1
+read = 10
+write = 10
+mapread = 10
+mapwrite = 10
+invalidate = 1
+truncate = 5
+fsync = 1
+fdatasync = 1
+sendfile = 3
+posix_fadvise = 2
+copy_file_range = 3
+"""
+
+
+def fsx(file, operations, seed, more=""):
+    """Runs fsx; MORE are lines of its [weights]."""
+    machine.succeed(f"printf %s {shlex.quote(FSX + more)} > /run/fsx.toml")
+    # Each limit is for the slowest machine: an operation takes a millisecond or two.
+    limit = 300 + operations // 30
+    machine.succeed(f"fsx -qq -N {operations} -S {seed} -P /run -f /run/fsx.toml {file} >&2", timeout=limit)
+    print(f"fsx: {operations} operations, seed {seed}: same", flush=True)
+
+
 def kernel_is_quiet():
-    """Nothing in the log that tells of a defect of the kernel (the driver checks it, too)."""
+    """Nothing in the log that tells of a defect of the kernel (the driver checks it, too), and no
+    leaked object, where the kernel can find one (the debug kernel)."""
+    leaks = "/sys/kernel/debug/kmemleak"
+    # Twice: what was allocated just now counts as young the first time.
+    machine.succeed(f"[ ! -e {leaks} ] || {{ echo scan > {leaks}; sleep 6; echo scan > {leaks}; }}")
+    found = machine.succeed(f"[ ! -e {leaks} ] || cat {leaks}")
+    assert found == "", f"kmemleak: {found}"
     machine.fail(r"dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace|blocked for more than'")

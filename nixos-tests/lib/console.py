@@ -14,7 +14,7 @@ BAD_LINE = re.compile(
     | blocked\ for\ more\ than\ \d+\ seconds | \bsoft\ lockup\b | self-detected\ stall
     | detected\ stalls\ on | general\ protection\ fault | Kernel\ panic | unable\ to\ handle
     | list_(add|del)\ corruption | refcount_t: | Objects\ remaining\ in | Busy\ inodes\ after
-    | \bVFS:\ brelse | scheduling\ while\ atomic | sleeping\ function\ called
+    | kmemleak:\ \d+\ new\ suspected | ODEBUG: | \bVFS:\ brelse | scheduling\ while\ atomic | sleeping\ function\ called
     """,
     re.VERBOSE,
 )

@@ -194,7 +194,7 @@ class Machine:
         needs `>&2 &`. After TIMEOUT seconds the command is killed and the status is 124.
         """
         self.connect()
-        limit = "" if timeout is None else f"timeout {timeout} "
+        limit = "" if timeout is None else f"timeout {timeout * self._config.slowdown} "
         inner = shlex.quote(f"set -euo pipefail; {command}")
         if not check_output:
             self._shell.sendall(f"{limit}bash -c {inner} > /dev/console\n".encode())
@@ -238,7 +238,7 @@ class Machine:
             status, output = self.execute(command, timeout=timeout)
             return good(status)
 
-        retry(attempt, timeout)
+        retry(attempt, timeout * self._config.slowdown)
         return output
 
     def wait_until_succeeds(self, command, timeout=900):

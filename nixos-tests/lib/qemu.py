@@ -31,16 +31,24 @@ class Config:
     memory: int = 1024  # MiB
     cores: int = 2
     timeout: int = 900  # seconds for the whole scenario, all boots included
+    long_timeout: int = 7200  # the same for its long version
     disks: dict[str, int] = dataclasses.field(default_factory=dict)  # serial -> MiB
     allow_console: list[str] = dataclasses.field(default_factory=list)  # see console.BAD_LINE
     kernel_params: list[str] = dataclasses.field(default_factory=list)
+    slowdown: int = 1  # set by the driver alone: every limit of time is multiplied by this
+
+    def version(self, long, slowdown):
+        """The same for the long version, and for a kernel whose checkers take time and memory."""
+        timeout = self.long_timeout if long else self.timeout
+        memory = self.memory if slowdown == 1 else 2 * self.memory
+        return dataclasses.replace(self, timeout=timeout * slowdown, memory=memory, slowdown=slowdown)
 
     @classmethod
     def read(cls, path):
         if not path.exists():
             return cls()
         data = tomllib.loads(path.read_text())
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = {field.name for field in dataclasses.fields(cls)} - {"slowdown"}
         unknown = sorted(set(data) - known)
         if unknown:
             known_list = ", ".join(sorted(known))

@@ -4,6 +4,8 @@
 
 usage: results.py totals SKIPPED < checks.json     one line per check, then the sum
        results.py table < checks.json              Markdown: subtest by kernel
+       results.py support FILE < checks.json       FILE with its table of features made anew
+       results.py long < checks.json               Markdown: what each long check gave and took
 
 checks.json maps the name of each check, SCENARIO-linux_X_Y, to the path that building it makes
 (`nix eval --json`). A check whose path does not exist has failed. SKIPPED scenarios could not be
@@ -46,9 +48,9 @@ def totals(results, skipped):
 
 
 def split(name):
-    """("xattr", "6.12") of "xattr-linux_6_12"; None for a check that is no scenario."""
-    match = re.fullmatch(r"(.+)-linux_(\d+)_(\d+)", name)
-    return match and (match[1], f"{match[2]}.{match[3]}")
+    """("xattr", "6.12") of "xattr-linux_6_12", also of the debug kernel; None for a check that is no scenario."""
+    match = re.fullmatch(r"(.+)-linux_(\d+_\d+|debug)", name)
+    return match and (match[1], match[2].replace("_", "."))
 
 
 def table(results):
@@ -70,12 +72,64 @@ def table(results):
     return lines
 
 
+def support(results):
+    """Markdown: a row for each feature that the scenario `support` tries, a column for each kernel
+    and one for FUSE. Its subtests are called "FEATURE: WHERE"; "FEATURE: FUSE refuses" is a test
+    that FUSE says no."""
+    found, kernels = {}, []
+    for name, result in results.items():
+        key = split(name)
+        if not key or key[0] != "support" or not result:
+            continue
+        kernels.append(key[1])
+        for subtest, outcome in result["subtests"].items():
+            feature, where = subtest.rsplit(": ", 1)
+            column = key[1] if where == "kernel" else "FUSE"
+            answer = "no" if where == "FUSE refuses" else "yes"
+            row = found.setdefault(feature, {})
+            if row.get(column) != "failed":
+                row[column] = answer if outcome == "passed" else "failed"
+    kernels.sort(key=lambda k: [*map(int, k.split("."))])
+    lines = ["| feature | " + " | ".join([*kernels, "FUSE"]) + " |", "|---" * (2 + len(kernels)) + "|"]
+    for feature, row in found.items():
+        lines.append(f"| {feature} | " + " | ".join(row.get(column, "not run") for column in [*kernels, "FUSE"]) + " |")
+    return lines
+
+
+BEGIN, END = "<!-- support: made by ./dev results -->", "<!-- end of support -->"
+
+
+def replaced(text, lines):
+    """TEXT with LINES between its two markers."""
+    before, rest = text.split(BEGIN + "\n")
+    return before + "\n".join([BEGIN, *lines, END]) + rest.split(END, 1)[1]
+
+
+def long(results):
+    """Markdown: a row for each check of --long."""
+    lines = ["| scenario | kernel | result | passed | seconds |", "|---|---|---|---|---|"]
+    for name, result in sorted(results.items()):
+        scenario, kernel = split(name) or (name, "-")
+        if result is None:
+            lines.append(f"| `{scenario}` | {kernel} | FAILED | - | - |")
+        else:
+            verdict = "passed" if result["failed"] == 0 else "FAILED"
+            lines.append(f"| `{scenario}` | {kernel} | {verdict} | {result['passed']} | {round(result.get('seconds', 0))} |")
+    return lines
+
+
+ARGUMENTS = {"totals": 2, "table": 1, "support": 2, "long": 1}
+
+
 def main(arguments):
-    if arguments[:1] not in (["totals"], ["table"]) or len(arguments) != {"totals": 2, "table": 1}[arguments[0]]:
+    if not arguments or ARGUMENTS.get(arguments[0]) != len(arguments):
         sys.exit(__doc__)
     results = {name: read(path) for name, path in json.load(sys.stdin).items()}
-    if arguments[0] == "table":
-        print(*table(results), sep="\n")
+    if arguments[0] in ("table", "long"):
+        print(*{"table": table, "long": long}[arguments[0]](results), sep="\n")
+        return 0
+    if arguments[0] == "support":
+        print(replaced(pathlib.Path(arguments[1]).read_text(), support(results)), end="")
         return 0
     lines, good = totals(results, int(arguments[1]))
     print(*lines, sep="\n")

@@ -33,8 +33,9 @@ BAD_TAINT = 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14
 class Run:
     """One execution of one scenario, with its counts."""
 
-    def __init__(self, name, machine, config):
+    def __init__(self, name, machine, config, long=False):
         self.name = name
+        self.long = long
         self.machine = machine
         self.config = config
         self.subtests = {}  # name: "passed" or "failed", of the outermost ones
@@ -72,6 +73,7 @@ class Run:
             "retry": retry,
             "log": log,
             "t": unittest.TestCase(),
+            "LONG": self.long,
         }
 
     def execute(self, script):
@@ -146,6 +148,10 @@ def arguments():
     parser.add_argument("--config", type=pathlib.Path, help="its data; default: FILE.toml")
     parser.add_argument("--state", type=pathlib.Path, help="folder of the disks; default: a new one")
     parser.add_argument("--out", type=pathlib.Path, help="folder for result.json and console.log")
+    parser.add_argument("--long", action="store_true", help="run the long version")
+    parser.add_argument(
+        "--slowdown", type=int, default=1, help="the kernel takes this many times as long, and twice the memory"
+    )
     parser.add_argument("--qemu", default="qemu-system-x86_64")
     return parser.parse_args()
 
@@ -175,12 +181,13 @@ def main():
         raise SystemExit(f"run.py: there is no scenario {args.scenario}")
     try:
         config = Config.read(args.config or args.scenario.with_suffix(".toml"))
+        config = config.version(args.long, args.slowdown)
     except ConfigError as error:
         raise SystemExit(f"run.py: {error}") from None
     boot = Boot(args.kernel, args.initrd, args.guest, args.system, args.qemu)
     with tempfile.TemporaryDirectory() as temporary:
         machine = Machine("machine", config, boot, args.state or temporary)
-        run = Run(args.scenario.stem, machine, config)
+        run = Run(args.scenario.stem + ("-long" if args.long else ""), machine, config, args.long)
         try:
             if shell:
                 interact(machine)

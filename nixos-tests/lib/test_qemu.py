@@ -23,6 +23,15 @@ class DataFile(unittest.TestCase):
         config = self.read("memory = 512\n[disks]\nbento = 64\n")
         self.assertEqual((config.memory, config.disks), (512, {"bento": 64}))
 
+    def test_versions_change_time_and_memory(self):
+        config = self.read("memory = 512\ntimeout = 60\nlong_timeout = 600\n")
+        self.assertEqual(config.version(False, 1), config)
+        self.assertEqual(config.version(True, 1).timeout, 600)
+        slow = config.version(False, 4)
+        self.assertEqual((slow.timeout, slow.memory, slow.slowdown), (240, 1024, 4))
+        with self.assertRaisesRegex(ConfigError, "'slowdown'"):
+            self.read("slowdown = 2\n")
+
     def test_an_unknown_key_is_named(self):
         with self.assertRaisesRegex(ConfigError, "'memroy'.*known:.*memory"):
             self.read("memroy = 512\n")

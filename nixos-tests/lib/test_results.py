@@ -54,6 +54,21 @@ class Results(unittest.TestCase):
             ],
         )
 
+    def test_support_has_a_column_for_fuse(self):
+        tried = {"holes: kernel": "passed", "holes: FUSE": "passed", "a: b: kernel": "failed", "a: b: FUSE refuses": "passed"}
+        found = {"support-linux_6_12": scenario(**tried), "support-linux_6_1": scenario(**tried)}
+        self.assertEqual(
+            results.support(found)[2:],
+            ["| holes | yes | yes | yes |", "| a: b | failed | failed | no |"],
+        )
+        old = f"head\n{results.BEGIN}\nold\n{results.END}\ntail\n"
+        new = results.replaced(old, ["new"])
+        self.assertEqual(new, f"head\n{results.BEGIN}\nnew\n{results.END}\ntail\n")
+
+    def test_long_names_what_failed(self):
+        lines = results.long({"x-long-linux_6_1": scenario(a="passed"), "y-linux_debug": None})
+        self.assertEqual(lines[2:], ["| `x-long` | 6.1 | passed | 1 | 2 |", "| `y` | debug | FAILED | - | - |"])
+
 
 if __name__ == "__main__":
     unittest.main()
