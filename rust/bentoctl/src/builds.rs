@@ -2,7 +2,7 @@
 //! The registered builds: `/sys/fs/bentofs/types`.
 
 use crate::failure::{Failure, Kind, Result};
-use crate::host::{Host, read};
+use crate::host::{Host, lines, read};
 use serde::Serialize;
 
 /// Which state schemas a build writes and reads at an upgrade.
@@ -29,16 +29,7 @@ pub(crate) struct Build {
 pub(crate) fn all(host: &Host) -> Result<Vec<Build>> {
     host.require_bentofs()?;
     let path = host.bentofs().join("types");
-    let text = read(&path)?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| {
-            parse(line).ok_or_else(|| {
-                let text = format!("{}: cannot read the line {line:?}", path.display());
-                Failure::new(Kind::Failed, text)
-            })
-        })
-        .collect()
+    lines(&path, &read(&path)?, parse)
 }
 
 /// A line is `type version module *|- schema=W reads=MIN-MAX`; words that are not known are

@@ -2,7 +2,7 @@
 //! `bentoctl history`: what was done to mounts.
 
 use crate::failure::{Failure, Kind, Result, describe};
-use crate::host::{Host, read_if_there};
+use crate::host::{Host, lines, read_if_there};
 use crate::mounts::{self, Mount};
 use crate::output::{Output, duration, plain, table};
 use crate::time::utc;
@@ -61,15 +61,7 @@ pub(crate) fn events(mount: &Mount) -> Result<Vec<Event>> {
         let text = format!("{}: the loaded bentofs keeps no history", mount.id);
         Failure::new(Kind::NotFound, text)
     })?;
-    let lines = text.lines();
-    lines
-        .map(|line| {
-            parse(line).ok_or_else(|| {
-                let text = format!("{}: cannot read the line {line:?}", path.display());
-                Failure::new(Kind::Failed, text)
-            })
-        })
-        .collect()
+    lines(&path, &text, parse)
 }
 
 /// `seconds kind from to result pause_ns text`, where `-` stands for no text.

@@ -88,6 +88,21 @@ pub(crate) fn read_number(path: &Path) -> Result<Option<u64>> {
     Ok(Some(number))
 }
 
+/// The lines of a file of the kernel, each read by `parse`; one that it cannot read is a failure.
+pub(crate) fn lines<T>(
+    path: &Path,
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>> {
+    let read = |line: &str| {
+        parse(line).ok_or_else(|| {
+            let text = format!("{}: cannot read the line {line:?}", path.display());
+            Failure::new(Kind::Failed, text)
+        })
+    };
+    text.lines().map(read).collect()
+}
+
 /// One write(2) of `text`, as the kernel's attributes want it. The error is the kernel's answer.
 pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).open(path)?;

@@ -43,11 +43,7 @@ pub(crate) fn run(args: &Args, host: &Host, out: &Output) -> Result {
     }
     let outcomes = switch::all(host, &moves, args.how);
     let verdict = switch::verdict(&outcomes);
-    let mut report = Report {
-        dry_run: args.how.dry_run,
-        mounts: outcomes,
-        preferred: Vec::new(),
-    };
+    let mut report = Report::new(args.how, outcomes);
     if verdict.is_ok() && args.mount.is_none() && !args.how.dry_run {
         for build in common(&moves) {
             report.preferred.extend(prefer::build(host, build)?);

@@ -2,7 +2,7 @@
 //! `bentoctl stats`: how often each operation ran, and how long it took.
 
 use crate::failure::{Failure, Kind, Result};
-use crate::host::{Host, read_if_there, write};
+use crate::host::{Host, lines, read_if_there, write};
 use crate::latency::Latency;
 use crate::mounts::{self, Mount};
 use crate::output::{Output, duration, table};
@@ -94,28 +94,24 @@ fn set(path: &Path, value: &str) -> Result {
 
 fn stats(host: &Host, mount: &Mount) -> Result<Stats> {
     let folder = host.debug(&mount.id);
-    let text = read_if_there(&mount.folder.join("ops"))?.ok_or_else(|| {
+    let path = mount.folder.join("ops");
+    let text = read_if_there(&path)?.ok_or_else(|| {
         let text = format!("{}: the loaded bentofs does not count operations", mount.id);
         Failure::new(Kind::NotFound, text)
     })?;
     // Whoever may not read debugfs gets the counts alone.
     let latencies = read_if_there(&folder.join("latency")).unwrap_or_default();
     let enabled = read_if_there(&folder.join("latency_enable")).unwrap_or_default();
-    let mut ops = Vec::new();
-    for line in text.lines() {
-        let mut op = operation(line).ok_or_else(|| {
-            let text = format!("{}: ops: cannot read the line {line:?}", mount.id);
-            Failure::new(Kind::Failed, text)
-        })?;
+    let mut ops = lines(&path, &text, operation)?;
+    for op in &mut ops {
         let lines = latencies.as_deref().unwrap_or_default().lines();
         op.latency = lines
             .filter_map(Latency::parse)
             .find_map(|(name, latency)| (name == op.op).then_some(latency));
-        ops.push(op);
     }
     Ok(Stats {
         id: mount.id.clone(),
-        latency_enabled: enabled.map(|text| text == "1" || text == "Y"),
+        latency_enabled: enabled.map(|text| text == "1"),
         ops,
     })
 }

@@ -42,6 +42,16 @@ pub(crate) struct Report {
     pub(crate) preferred: Vec<String>,
 }
 
+impl Report {
+    pub(crate) fn new(how: How, mounts: Vec<Outcome>) -> Self {
+        Self {
+            dry_run: how.dry_run,
+            mounts,
+            preferred: Vec::new(),
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args, host: &Host, out: &Output) -> Result {
     let (build, already) = load::build(host, &args.module, true)?;
     let done = upgrade(args, host, out, &build);
@@ -59,20 +69,12 @@ fn upgrade(args: &Args, host: &Host, out: &Output, build: &Build) -> Result {
     let chosen = mounts::chosen(host, args.mount.as_deref())?;
     let moves = moves(args, chosen, build)?;
     if moves.is_empty() {
-        let report = Report {
-            dry_run: args.how.dry_run,
-            mounts: Vec::new(),
-            preferred: Vec::new(),
-        };
+        let report = Report::new(args.how, Vec::new());
         return out.print(&report, || format!("no {} is mounted\n", build.fs));
     }
     let outcomes = switch::all(host, &moves, args.how);
     let verdict = switch::verdict(&outcomes);
-    let mut report = Report {
-        dry_run: args.how.dry_run,
-        mounts: outcomes,
-        preferred: Vec::new(),
-    };
+    let mut report = Report::new(args.how, outcomes);
     if verdict.is_ok() && args.mount.is_none() && !args.how.dry_run {
         report.preferred.extend(prefer::build(host, build)?);
     }
