@@ -81,8 +81,7 @@ let
       // (extraFiles.${name} or { });
     };
   vmTest =
-    { name, ... }@test:
-    scope.callPackage ./vm-test.nix { systemImage = systemImage name; } test;
+    { name, ... }@test: scope.callPackage ./vm-test.nix { systemImage = systemImage name; } test;
   vm = name: scope.callPackage ./debian/vm.nix { } { systemImage = systemImage name; };
   testsOf =
     chosen:
