@@ -14,6 +14,7 @@ mod logger;
 mod manual;
 mod mkfs;
 mod mount;
+mod mutate;
 mod options;
 mod progress;
 mod signature;
@@ -50,6 +51,9 @@ enum Tool {
     /// Writes what makes shells complete the tools' options below a folder, as share has it
     #[command(hide = true)]
     Completions(completions::Args),
+    /// Damages an image on purpose, for tests
+    #[command(hide = true)]
+    Mutate(mutate::Args),
 }
 
 fn main() -> ExitCode {
@@ -85,5 +89,6 @@ fn run<A: Parser>(args: &[OsString], usage_exit: u8, tool: impl Fn(A) -> Tool) -
         Tool::Mount(args) => mount::main(&args),
         Tool::Man(args) => manual::main(&args),
         Tool::Completions(args) => completions::main(&args),
+        Tool::Mutate(args) => mutate::main(&args),
     }
 }

@@ -7,6 +7,7 @@ mod dump;
 mod fsck;
 mod mkfs;
 mod mount;
+mod mutate;
 mod space;
 mod support;
 
