@@ -40,7 +40,6 @@
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
 #include <linux/ratelimit.h>
-#include <linux/rwsem.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/spinlock.h>
@@ -188,7 +187,8 @@ struct bento_mount {
 	struct bento_inst *inst;	/* stable inside the gate */
 	wait_queue_head_t gate_wq;	/* leaf calls that found the gate closed */
 	wait_queue_head_t drain_wq;	/* the upgrade that waits for leaf calls to leave */
-	struct rw_semaphore slow_sem;	/* shared by fsync and sync, see bento_is_slow() */
+	atomic_t slow_inside;		/* fsync and sync, see bento_is_slow() */
+	bool slow_closed;		/* these wait at gate_wq while others still pass */
 	struct mutex upgrade_mutex;	/* upgrade against upgrade, remount and unmount */
 	spinlock_t node_lock;		/* bento_inode.{node,node_inst,node_link} */
 
@@ -202,7 +202,9 @@ struct bento_mount {
 	struct bento_inject inject;
 
 	u32 instances;
+	u32 drain_ms;			/* of sysfs */
 	bool upgrading;
+	bool preparing;			/* a worker of prepare.c is inside */
 	struct bento_stamps stamps;
 	u64 pause_ns;			/* of the last upgrade */
 	atomic64_t upgrades;
@@ -366,9 +368,10 @@ static inline bool bento_offers(const struct bento_mount *bm, u64 ops)
 /* Gate without the instance, for upgrade.c and super.c. */
 int bento_gate_init(struct bento_mount *bm);
 void bento_gate_exit(struct bento_mount *bm);
+int bento_gate_prepare(struct bento_mount *bm, unsigned int drain_ms);
 int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento_stamps *st);
-int bento_gate_prepare(struct bento_mount *bm);
 void bento_gate_open(struct bento_mount *bm);
+void bento_gate_finish(struct bento_mount *bm);
 /* A call into @inst that does not pass the gate (mount, export, import, destroy ...). */
 void bento_enter_inst(struct bento_call *call, u32 op, struct bento_inst *inst);
 /* The live context in the frames of the current task, or NULL. */
@@ -380,7 +383,7 @@ void bento_nodes_drop_all(struct bento_inst *inst);
 /* ------------------------------------------------------------- instance.c */
 
 struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *build);
-/* mount() or import_state(), by @op; the caller sets the flags and the state in @in. */
+/* mount() or import_state(), by @op (MOUNT, IMPORT, TRY_IMPORT); the caller sets the flags and the state in @in. */
 int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in);
 /* Frees the file-system object, drops the module reference, frees @inst. */
 void bento_inst_free(struct bento_inst *inst);
@@ -417,6 +420,8 @@ void bento_kill_sb(struct super_block *sb);
 void bento_commit_schedule(struct bento_mount *bm);
 void bento_forget_blocks(struct super_block *sb);
 extern struct workqueue_struct *bento_wq;	/* WQ_UNBOUND | WQ_MEM_RECLAIM */
+/* What may wait for operations, or unmount: never flushed but when the module goes. */
+extern struct workqueue_struct *bento_mount_wq;
 extern const struct super_operations bento_super_ops;
 
 /* Messages of a mount. */
@@ -451,15 +456,27 @@ long bento_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* --------------------------------------------------------------- upgrade.c */
 
-/* Upgrades one mount to @build. The caller holds a reference on the super block (s_active)
- * and on the build. */
-int bento_upgrade(struct bento_mount *bm, struct bento_build *build);
+void bento_upgrade_init(struct bento_mount *bm);
+/* Upgrades one mount to @build; with @check only finds out whether that would work. The caller
+ * holds a reference on the super block (s_active) and on the build. */
+int bento_upgrade(struct bento_mount *bm, struct bento_build *build, bool check);
 /* For a remount from read-only to writable. */
 int bento_reopen_for_writing(struct bento_mount *bm);
 /* Upgrades by name; for sysfs. */
-int bento_upgrade_by_name(struct bento_mount *bm, const char *name);
+int bento_upgrade_by_name(struct bento_mount *bm, const char *name, bool check);
 bool bento_mount_get(struct bento_mount *bm);
 void bento_mount_put(struct bento_mount *bm);
+
+/* --------------------------------------------------------------- prepare.c */
+
+struct bento_state {
+	u8 *data;			/* kvmalloc */
+	u64 len;
+	u64 cap;
+};
+
+/* prepare() and a first export, with the gate open and a limit in time. */
+int bento_prepare(struct bento_mount *bm, struct bento_state *state);
 
 /* ---------------------------------------------------------------- repair.c */
 
@@ -497,12 +514,6 @@ static inline int bento_inject_check(struct bento_inst *inst)
 		return 0;
 	return bento_inject_hit(inst);
 }
-
-struct bento_state {
-	u8 *data;			/* kvmalloc */
-	u64 len;
-	u64 cap;
-};
 
 /* ----------------------------------------------------------------- sysfs.c */
 

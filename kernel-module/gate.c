@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) "bentofs: " fmt
 
+#include <linux/delay.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -33,7 +34,6 @@ int bento_gate_init(struct bento_mount *bm)
 {
 	init_waitqueue_head(&bm->gate_wq);
 	init_waitqueue_head(&bm->drain_wq);
-	init_rwsem(&bm->slow_sem);
 	return percpu_ref_init(&bm->gate, bento_gate_release, PERCPU_REF_ALLOW_REINIT,
 			       GFP_KERNEL);
 }
@@ -53,45 +53,106 @@ static bool bento_is_slow(u32 op)
 	return op == BENTO_OP_FSYNC || op == BENTO_OP_SYNC;
 }
 
+static void bento_slow_leave(struct bento_mount *bm)
+{
+	if (atomic_dec_and_test(&bm->slow_inside) && READ_ONCE(bm->slow_closed))
+		wake_up_all(&bm->drain_wq);
+}
+
+static int bento_slow_enter(struct bento_mount *bm, u32 flags)
+{
+	for (;;) {
+		atomic_inc(&bm->slow_inside);
+		/* Either we see slow_closed here, or bento_gate_prepare() sees us inside. */
+		smp_mb__after_atomic();
+		if (likely(!READ_ONCE(bm->slow_closed)))
+			return 0;
+		bento_slow_leave(bm);
+		if (flags & BENTO_ENTER_NOKILL)
+			wait_event(bm->gate_wq, !READ_ONCE(bm->slow_closed));
+		else if (wait_event_killable(bm->gate_wq, !READ_ONCE(bm->slow_closed)))
+			return -EINTR;
+	}
+}
+
 /*
  * What takes long comes first, while operations go on: the switch to atomic mode waits for a
  * grace period (10 ms and more; killed in per-CPU mode the gate would stay closed for that
- * time), then slow calls end and new ones wait. Returns 0 or -EINTR.
+ * time), then slow calls end and new ones wait.
+ * Returns 0, or -ETIMEDOUT or -EINTR with nothing to finish.
  */
-int bento_gate_prepare(struct bento_mount *bm)
+int bento_gate_prepare(struct bento_mount *bm, unsigned int drain_ms)
 {
+	long left;
+
 	percpu_ref_switch_to_atomic_sync(&bm->gate);
-	if (!down_write_killable(&bm->slow_sem))
+	WRITE_ONCE(bm->slow_closed, true);
+	smp_mb();
+	left = wait_event_killable_timeout(bm->drain_wq, !atomic_read(&bm->slow_inside),
+					   msecs_to_jiffies(drain_ms));
+	if (left > 0)
 		return 0;
+	bento_gate_finish(bm);
+	return left ? -EINTR : -ETIMEDOUT;
+}
+
+/* Ends what bento_gate_prepare() began. */
+void bento_gate_finish(struct bento_mount *bm)
+{
+	WRITE_ONCE(bm->slow_closed, false);
+	wake_up_all(&bm->gate_wq);
 	percpu_ref_switch_to_percpu(&bm->gate);
-	return -EINTR;
+}
+
+/*
+ * Some other calls wait for the device now and then (room in the log). All would wait with
+ * them, so the gate is closed for a moment only and tried again later; the moments grow, so that
+ * it works where there is always such a call inside.
+ */
+#define BENTO_DRAIN_FIRST_US	2000U
+#define BENTO_DRAIN_REST_MS	10U
+#define BENTO_DRAIN_TRIES	8U	/* of one length */
+
+static bool bento_gate_try_close(struct bento_mount *bm, unsigned int us, struct bento_stamps *st)
+{
+	st->kill = ktime_get_ns();
+	percpu_ref_kill(&bm->gate);
+	if (!wait_event_hrtimeout(bm->drain_wq, percpu_ref_is_zero(&bm->gate),
+				  ns_to_ktime((u64)us * NSEC_PER_USEC))) {
+		st->drained = ktime_get_ns();
+		return true;
+	}
+	bento_gate_open(bm);
+	return false;
 }
 
 /*
  * Closes the gate and waits until all leaf calls have left.
- * Returns 0, or -ETIMEDOUT with the gate open again.
+ * Returns 0, or -ETIMEDOUT or -EINTR with the gate open.
  */
 int bento_gate_close(struct bento_mount *bm, unsigned int drain_ms, struct bento_stamps *st)
 {
-	st->kill = ktime_get_ns();
-	percpu_ref_kill(&bm->gate);
-	if (!wait_event_timeout(bm->drain_wq, percpu_ref_is_zero(&bm->gate),
-				msecs_to_jiffies(drain_ms))) {
-		bento_gate_open(bm);
-		return -ETIMEDOUT;
+	unsigned long end = jiffies + msecs_to_jiffies(drain_ms);
+	unsigned int n = 0;
+
+	while (!bento_gate_try_close(bm, BENTO_DRAIN_FIRST_US << (n / BENTO_DRAIN_TRIES), st)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		msleep(BENTO_DRAIN_REST_MS);
+		n++;
 	}
-	st->drained = ktime_get_ns();
 	return 0;
 }
 
-/* Ends what bento_gate_prepare() began. */
+/* After bento_gate_close(). */
 void bento_gate_open(struct bento_mount *bm)
 {
 	/* The new instance must be visible to whoever sees the gate open. */
 	smp_wmb();
 	percpu_ref_resurrect(&bm->gate);
 	wake_up_all(&bm->gate_wq);
-	up_write(&bm->slow_sem);
 }
 
 static noinline int bento_gate_wait(struct bento_mount *bm, u32 flags)
@@ -136,15 +197,14 @@ static int bento_gate_pass(struct bento_mount *bm, u32 op, u32 flags)
 	int err = 0;
 
 	if (bento_is_slow(op)) {
-		if (flags & BENTO_ENTER_NOKILL)
-			down_read(&bm->slow_sem);
-		else if (down_read_killable(&bm->slow_sem))
-			return -EINTR;
+		err = bento_slow_enter(bm, flags);
+		if (err)
+			return err;
 	}
 	if (unlikely(!percpu_ref_tryget_live(&bm->gate)))
 		err = bento_gate_wait(bm, flags);
 	if (unlikely(err) && bento_is_slow(op))
-		up_read(&bm->slow_sem);
+		bento_slow_leave(bm);
 	return err;
 }
 
@@ -152,7 +212,7 @@ static void bento_gate_leave(struct bento_mount *bm, u32 op)
 {
 	percpu_ref_put(&bm->gate);
 	if (bento_is_slow(op))
-		up_read(&bm->slow_sem);
+		bento_slow_leave(bm);
 }
 
 int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm)

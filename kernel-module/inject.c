@@ -55,7 +55,8 @@ static const char *const bento_op_names[BENTO_OP_MAX] = {
 	[BENTO_OP_SETXATTR] = "setxattr", [BENTO_OP_REMOVEXATTR] = "removexattr",
 	[BENTO_OP_LISTXATTR] = "listxattr", [BENTO_OP_FALLOCATE] = "fallocate",
 	[BENTO_OP_TMPFILE] = "tmpfile",	  [BENTO_OP_TRIM] = "trim",
-	[BENTO_OP_PARENT] = "parent",
+	[BENTO_OP_PARENT] = "parent",	  [BENTO_OP_TRY_EXPORT] = "try_export",
+	[BENTO_OP_TRY_IMPORT] = "try_import",
 };
 
 const char *bento_op_name(u32 op)

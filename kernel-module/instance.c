@@ -54,10 +54,10 @@ int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in)
 	in->options_len = strlen(inst->bm->options);
 	inst->rdonly = in->flags & BENTO_MOUNT_RDONLY;
 	bento_enter_inst(&call, op, inst);
-	if (op == BENTO_OP_IMPORT)
-		err = inst->ops->import_state(&call.cx, in, &out);
-	else
+	if (op == BENTO_OP_MOUNT)
 		err = inst->ops->mount(&call.cx, in, &out);
+	else
+		err = inst->ops->import_state(&call.cx, in, &out);
 	err = bento_leave(&call, err);
 	if (err)
 		return err < 0 ? err : -EIO;

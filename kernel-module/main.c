@@ -12,11 +12,13 @@ static int __init bentofs_init(void)
 	bento_panic_init();
 	/* 7.3 warns about a queue that is neither WQ_PERCPU nor WQ_UNBOUND. */
 	bento_wq = alloc_workqueue("bentofs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!bento_wq)
-		return -ENOMEM;
+	bento_mount_wq = alloc_workqueue("bentofs_mount", WQ_UNBOUND, 0);
+	err = -ENOMEM;
+	if (!bento_wq || !bento_mount_wq)
+		goto queues;
 	err = bento_inode_cache_init();
 	if (err)
-		goto queue;
+		goto queues;
 	err = bento_sysfs_init();
 	if (err)
 		goto cache;
@@ -25,14 +27,19 @@ static int __init bentofs_init(void)
 	return 0;
 cache:
 	bento_inode_cache_exit();
-queue:
-	destroy_workqueue(bento_wq);
+queues:
+	if (bento_mount_wq)
+		destroy_workqueue(bento_mount_wq);
+	if (bento_wq)
+		destroy_workqueue(bento_wq);
 	return err;
 }
 
 /* File-system modules use our symbols and mounts hold those: nothing is in use here. */
 static void __exit bentofs_exit(void)
 {
+	/* The last steps of an unmount, after which nothing else is queued. */
+	destroy_workqueue(bento_mount_wq);
 	bento_inject_exit();
 	bento_sysfs_exit();
 	bento_inode_cache_exit();

@@ -77,7 +77,10 @@ void bento_type_remove_mount(struct bento_mount *bm)
 	mutex_unlock(&bento_registry_lock);
 }
 
-/* For /sys/fs/bentofs/types: one line per build, "*" marks the one that new mounts use. */
+/*
+ * For /sys/fs/bentofs/types, one line per build: type, version, module, "*" for the one that new
+ * mounts use, which schema of state it writes and which it reads.
+ */
 ssize_t bento_types_show(char *buf)
 {
 	struct bento_build *build;
@@ -89,9 +92,12 @@ ssize_t bento_types_show(char *buf)
 		if (!bento_types[i].used)
 			continue;
 		list_for_each_entry(build, &bento_types[i].builds, link)
-			len += sysfs_emit_at(buf, len, "%s %s %s%s\n", bento_types[i].name,
-					     build->version, bento_build_id(build),
-					     build == bento_types[i].preferred ? " *" : "");
+			len += sysfs_emit_at(buf, len, "%s %s %s %c schema=%u reads=%u-%u\n",
+					     bento_types[i].name, build->version,
+					     bento_build_id(build),
+					     build == bento_types[i].preferred ? '*' : '-',
+					     build->ops->schema, build->ops->schema_min,
+					     build->ops->schema);
 	}
 	mutex_unlock(&bento_registry_lock);
 	return len;
@@ -330,7 +336,7 @@ static int bento_upgrade_all(struct bento_build *build, bool *all)
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < count; i++) {
-		ret = bento_upgrade(list[i], build);
+		ret = bento_upgrade(list[i], build, false);
 		if (ret)
 			err = ret;
 		else

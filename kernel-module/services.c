@@ -377,9 +377,14 @@ EXPORT_SYMBOL_GPL(bento_ks_discard);
 
 int bento_ks_state_write(struct bento_state *state, const __u8 *data, __u64 len)
 {
+	struct bento_cx *cx = bento_cx_find();
 	u64 cap = state->cap;
 	u8 *bigger;
+	int err;
 
+	err = cx ? bento_inject_check((struct bento_inst *)(unsigned long)cx->inst) : -EIO;
+	if (err)
+		return err;
 	if (len > BENTO_STATE_MAX || state->len + len > BENTO_STATE_MAX)
 		return -E2BIG;
 	while (cap < state->len + len)

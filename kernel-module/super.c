@@ -8,6 +8,7 @@
 #include "bentofs_i.h"
 
 struct workqueue_struct *bento_wq;
+struct workqueue_struct *bento_mount_wq;
 
 /*
  * Empties the cache of metadata blocks. None of them is dirty, for only explicit writes of
@@ -198,7 +199,7 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	bm->mapped = ctx->build->ops->ops & BENTO_OPS_MAP;
 	bm->opt = ctx->opt;
 	INIT_LIST_HEAD(&bm->type_link);
-	mutex_init(&bm->upgrade_mutex);
+	bento_upgrade_init(bm);
 	spin_lock_init(&bm->node_lock);
 	spin_lock_init(&bm->inject.lock);
 	spin_lock_init(&bm->error_lock);

@@ -102,15 +102,36 @@ static ssize_t state_show(struct bento_mount *bm, char *buf)
 
 static ssize_t upgrade_store(struct bento_mount *bm, const char *buf, size_t len)
 {
+	bool check = !strncmp(buf, "check ", 6);
 	char *name;
 	int err;
 
-	name = kstrndup(buf, len, GFP_KERNEL);
+	name = kstrndup(buf + (check ? 6 : 0), len, GFP_KERNEL);
 	if (!name)
 		return -ENOMEM;
-	err = bento_upgrade_by_name(bm, strim(name));
+	err = bento_upgrade_by_name(bm, strim(name), check);
 	kfree(name);
 	return err ?: len;
+}
+
+static ssize_t drain_ms_show(struct bento_mount *bm, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(bm->drain_ms));
+}
+
+/* More than ten minutes is a typing error, and must not overflow in jiffies. */
+static ssize_t drain_ms_store(struct bento_mount *bm, const char *buf, size_t len)
+{
+	unsigned int ms;
+	int err;
+
+	err = kstrtouint(buf, 0, &ms);
+	if (err)
+		return err;
+	if (!ms || ms > 600 * MSEC_PER_SEC)
+		return -EINVAL;
+	WRITE_ONCE(bm->drain_ms, ms);
+	return len;
 }
 
 static ssize_t pause_ns_show(struct bento_mount *bm, char *buf)
@@ -199,6 +220,7 @@ BENTO_ATTR_RO(last_error);
 BENTO_ATTR_RO(nodes);
 BENTO_ATTR_RO(history);
 static struct bento_attribute upgrade_attr = __ATTR_WO(upgrade);
+static struct bento_attribute drain_ms_attr = __ATTR_RW(drain_ms);
 
 static struct attribute *bento_mount_attrs[] = {
 	&dev_attr.attr,
@@ -207,6 +229,7 @@ static struct attribute *bento_mount_attrs[] = {
 	&build_attr.attr,
 	&state_attr.attr,
 	&upgrade_attr.attr,
+	&drain_ms_attr.attr,
 	&pause_ns_attr.attr,
 	&pause_steps_attr.attr,
 	&upgrades_attr.attr,

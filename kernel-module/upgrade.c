@@ -3,6 +3,7 @@
  * Live upgrade: replaces the instance of one mount while it is in use.
  *
  *	prepare		old instance commits, shortens its state; operations go on
+ *	rehearse	the new build imports what the old one exports, and is dropped again
  *	close the gate	new leaf calls wait, those inside leave (or the upgrade gives up)
  *	export, import	bytes from the old instance make a new one
  *	swap, open	from here on the new instance serves
@@ -22,12 +23,18 @@
 
 #include "bentofs_i.h"
 
-/* First size of the buffer for an exported state; grown inside the pause where needed. */
-#define BENTO_STATE_FIRST	(64U << 10)
+/* How often the rehearsal is tried: it reads a file system in use, which may change under it. */
+#define BENTO_REHEARSALS	3
 
 static unsigned int drain_ms = 1000;
 module_param(drain_ms, uint, 0644);
-MODULE_PARM_DESC(drain_ms, "how long an upgrade waits for running operations, in ms (default 1000)");
+MODULE_PARM_DESC(drain_ms, "how long upgrades of new mounts wait for running operations, in ms (default 1000)");
+
+void bento_upgrade_init(struct bento_mount *bm)
+{
+	mutex_init(&bm->upgrade_mutex);
+	bm->drain_ms = READ_ONCE(drain_ms);
+}
 
 /* ---------------------------------------------------------- mount references */
 
@@ -52,8 +59,7 @@ static void bento_mount_put_last(struct work_struct *work)
 
 /*
  * The last reference unmounts, which waits for the readers and writers of our sysfs files:
- * one of them may be the caller, so it leaves that to a worker. Not on bento_wq, which an
- * unmount flushes.
+ * one of them may be the caller, so it leaves that to a worker.
  */
 void bento_mount_put(struct bento_mount *bm)
 {
@@ -65,7 +71,7 @@ void bento_mount_put(struct bento_mount *bm)
 	put = kmalloc(sizeof(*put), GFP_KERNEL | __GFP_NOFAIL);
 	INIT_WORK(&put->work, bento_mount_put_last);
 	put->sb = sb;
-	schedule_work(&put->work);
+	queue_work(bento_mount_wq, &put->work);
 }
 
 /* ------------------------------------------------------------------- priority */
@@ -88,27 +94,6 @@ static void bento_unboost(bool boosted)
 		sched_set_normal(current, task_nice(current));
 }
 
-/* ---------------------------------------------------------- export and import */
-
-static int bento_leaf_prepare(struct bento_mount *bm)
-{
-	struct bento_call call;
-	int err;
-
-	err = bento_enter(&call, BENTO_OP_PREPARE, 0, bm);
-	if (err)
-		return err;
-	return bento_leave(&call, bento_ops(&call)->prepare(&call.cx, call.fs));
-}
-
-static int bento_leaf_export(struct bento_inst *inst, struct bento_state *state)
-{
-	struct bento_call call;
-
-	bento_enter_inst(&call, BENTO_OP_EXPORT, inst);
-	return bento_leave(&call, inst->ops->export_state(&call.cx, inst->fs, state));
-}
-
 /* -------------------------------------------------------------------- upgrade */
 
 /* All that one upgrade needs, allocated while operations still run. */
@@ -119,16 +104,25 @@ struct bento_upgrade {
 	struct bento_stamps st;
 	struct bento_walk walk;
 	u32 flags;			/* BENTO_MOUNT_* */
-	bool repair;
-	bool reopen;			/* the same build, now for writing */
+	enum bento_event_kind kind;	/* becomes REPAIR where the old instance fails */
 	const char *step;		/* for the message after an error */
 };
 
-static enum bento_event_kind bento_upgrade_kind(const struct bento_upgrade *up)
+/* Says in the log, in last_error and in history why the mount keeps the build that it has. */
+static __printf(4, 5) void bento_upgrade_refused(struct bento_mount *bm, struct bento_build *build,
+						 int err, const char *fmt, ...)
 {
-	if (up->reopen)
-		return BENTO_EVENT_REMOUNT;
-	return up->repair || READ_ONCE(up->old->failed) ? BENTO_EVENT_REPAIR : BENTO_EVENT_UPGRADE;
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	bento_last_error(bm, "upgrade refused: %pV", &vaf);
+	va_end(args);
+	va_start(args, fmt);
+	bento_err(bm, "upgrade refused: %pV", &vaf);
+	va_end(args);
+	bento_history_add(bm, BENTO_EVENT_UPGRADE, bm->inst->build, build, err, 0, "refused");
 }
 
 static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgrade *up, int err)
@@ -142,7 +136,7 @@ static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgra
 	bento_last_error(bm, "upgrade %s -> %s: %s failed (error %d)", up->old->build->version,
 			 bento_build_id(up->new->build), up->step, err);
 	scnprintf(text, sizeof(text), "%s failed", up->step);
-	bento_history_add(bm, bento_upgrade_kind(up), up->old->build, up->new->build, err, 0, text);
+	bento_history_add(bm, up->kind, up->old->build, up->new->build, err, 0, text);
 }
 
 /* May @build serve this mount at all? Told before anything is changed. */
@@ -153,24 +147,27 @@ static int bento_upgrade_check(struct bento_mount *bm, struct bento_build *build
 	if (bm->type != build->type)
 		return -EINVAL;
 	if (bm->shutdown) {
-		bento_err(bm, "upgrade refused: the mount was shut down; unmount it");
+		bento_upgrade_refused(bm, build, -EIO, "the mount was shut down; unmount it");
 		return -EIO;
 	}
 	if (!!(new->ops & BENTO_OPS_MAP) != bm->mapped) {
-		bento_err(bm, "%s moves file data in another way than the mount; unmount first",
-			  bento_build_id(build));
+		bento_upgrade_refused(bm, build, -EOPNOTSUPP,
+				      "%s moves file data in another way than the mount; unmount first",
+				      bento_build_id(build));
 		return -EOPNOTSUPP;
 	}
 	if (!bento_failed(bm) && (old->schema < new->schema_min || old->schema > new->schema)) {
-		bento_err(bm, "%s exports state schema %u, %s imports %u to %u",
-			  bento_build_id(bm->inst->build), old->schema, bento_build_id(build),
-			  new->schema_min, new->schema);
+		bento_upgrade_refused(bm, build, -EOPNOTSUPP,
+				      "incompatible state: %s writes schema %u (reads %u-%u), %s reads %u-%u",
+				      bento_build_id(bm->inst->build), old->schema,
+				      old->schema_min, old->schema, bento_build_id(build),
+				      new->schema_min, new->schema);
 		return -EOPNOTSUPP;
 	}
 	return 0;
 }
 
-static int bento_upgrade_import(struct bento_upgrade *up)
+static int bento_upgrade_import(struct bento_upgrade *up, u32 op)
 {
 	struct bento_mount_in in = {
 		.flags = up->flags,
@@ -178,8 +175,42 @@ static int bento_upgrade_import(struct bento_upgrade *up)
 		.state_len = up->state.len,
 		.schema = up->old->ops->schema,
 	};
+	int err;
 
-	return bento_inst_start(up->new, BENTO_OP_IMPORT, &in);
+	err = bento_inst_start(up->new, op, &in);
+	return err ?: up->new->root == up->old->root ? 0 : -EUCLEAN;
+}
+
+/*
+ * All of it once with the gate open: what is wrong with the new build or with the state shows
+ * before anybody has to wait, the blocks that the import reads are in memory afterwards, its
+ * code has run before, and the buffer of the state is as large as it has to be.
+ */
+static int bento_upgrade_rehearse(struct bento_mount *bm, struct bento_upgrade *up)
+{
+	int tries = BENTO_REHEARSALS, err;
+
+	do {
+		up->step = "prepare";
+		err = bento_prepare(bm, &up->state);
+		if (err)
+			break;
+		up->step = "rehearsal of the import";
+		err = bento_upgrade_import(up, BENTO_OP_TRY_IMPORT);
+		bento_inst_destroy(up->new);
+	} while (err && --tries && !READ_ONCE(up->new->failed));
+	return err;
+}
+
+static int bento_upgrade_export(struct bento_upgrade *up)
+{
+	struct bento_inst *old = up->old;
+	struct bento_call call;
+
+	up->step = "export";
+	up->state.len = 0;
+	bento_enter_inst(&call, BENTO_OP_EXPORT, old);
+	return bento_leave(&call, old->ops->export_state(&call.cx, old->fs, &up->state));
 }
 
 /*
@@ -191,37 +222,34 @@ static int bento_upgrade_transfer(struct bento_upgrade *up)
 	struct bento_inst *old = up->old;
 	int err = 0;
 
-	if (!READ_ONCE(old->failed)) {
-		up->step = "export";
-		err = bento_leaf_export(old, &up->state);
-		up->st.exported = ktime_get_ns();
-	}
+	if (!READ_ONCE(old->failed))
+		err = bento_upgrade_export(up);
+	up->st.exported = ktime_get_ns();
 	if (READ_ONCE(old->failed)) {
-		up->repair = true;
+		up->kind = BENTO_EVENT_REPAIR;
 		up->step = "repair";
-		up->st.exported = ktime_get_ns();
 		err = bento_repair(old, up->new, &up->walk, up->flags);
 	} else if (!err) {
 		up->step = "import";
-		err = bento_upgrade_import(up);
-		if (!err && up->new->root != old->root)
-			err = -EUCLEAN;
+		err = bento_upgrade_import(up, BENTO_OP_IMPORT);
 	}
 	up->st.imported = ktime_get_ns();
 	return err;
 }
 
+/* The gate is closed in short tries, and open between them. */
 static int bento_upgrade_pause(struct bento_mount *bm, struct bento_upgrade *up)
 {
+	unsigned int ms = READ_ONCE(bm->drain_ms);
 	bool boosted;
 	int err;
 
 	up->step = "drain";
-	err = bento_gate_prepare(bm);
+	err = bento_gate_prepare(bm, ms);
 	if (err)
 		return err;
 	boosted = bento_boost();
-	err = bento_gate_close(bm, drain_ms, &up->st);
+	err = bento_gate_close(bm, ms, &up->st);
 	if (err)
 		goto out;
 	err = bento_upgrade_transfer(up);
@@ -234,7 +262,7 @@ static int bento_upgrade_pause(struct bento_mount *bm, struct bento_upgrade *up)
 	up->st.woken = ktime_get_ns();
 out:
 	bento_unboost(boosted);
-	percpu_ref_switch_to_percpu(&bm->gate);
+	bento_gate_finish(bm);
 	return err;
 }
 
@@ -245,16 +273,18 @@ static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrad
 
 	if (up->walk.lost)
 		scnprintf(text, sizeof(text), "%u inodes in use lost", up->walk.lost);
-	bento_history_add(bm, bento_upgrade_kind(up), up->old->build, up->new->build, 0,
-			  st->woken - st->kill, text);
-	if (up->reopen)
+	bento_history_add(bm, up->kind, up->old->build, up->new->build, 0, st->woken - st->kill,
+			  text);
+	if (up->kind == BENTO_EVENT_REMOUNT)
+		return;
+	bento_last_error(bm, "%s", "");
+	if (up->kind == BENTO_EVENT_CHECK)
 		return;
 	bm->stamps = up->st;
 	bm->pause_ns = up->st.woken - up->st.kill;
-	bento_last_error(bm, "%s", "");
 	atomic64_inc(&bm->upgrades);
 	bento_info(bm, "%s %s %s -> %s: pause %llu us (drain %llu, export %llu, import %llu)",
-		   up->repair ? "repaired" : "upgraded", bm->type->name,
+		   up->kind == BENTO_EVENT_REPAIR ? "repaired" : "upgraded", bm->type->name,
 		   up->old->build->version, up->new->build->version, bm->pause_ns / 1000,
 		   (st->drained - st->kill) / 1000, (st->exported - st->drained) / 1000,
 		   (st->imported - st->exported) / 1000);
@@ -262,24 +292,27 @@ static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrad
 		bento_warn(bm, "%u inodes in use are lost: they were never synced", up->walk.lost);
 }
 
+/* What serves afterwards is not freed, and what does not is. */
 static int bento_upgrade_run(struct bento_mount *bm, struct bento_upgrade *up)
 {
+	bool check = up->kind == BENTO_EVENT_CHECK;
 	int err = 0;
 
-	up->step = "prepare";
 	if (!READ_ONCE(up->old->failed))
-		err = bento_leaf_prepare(bm);
-	/* A panic in prepare() made a repair of it. */
-	if (!err || READ_ONCE(up->old->failed))
-		err = bento_upgrade_pause(bm, up);
-	if (err) {
-		bento_upgrade_error(bm, up, err);
-		bento_inst_free(up->new);
-		return err;
+		err = bento_upgrade_rehearse(bm, up);
+	/* A panic of the old instance there makes a repair of it. */
+	if (!check && READ_ONCE(up->old->failed) && !READ_ONCE(up->new->failed)) {
+		up->kind = BENTO_EVENT_REPAIR;
+		err = 0;
 	}
-	bento_upgrade_done(bm, up);
-	bento_inst_free(up->old);
-	return 0;
+	if (!err && !check)
+		err = bento_upgrade_pause(bm, up);
+	if (err)
+		bento_upgrade_error(bm, up, err);
+	else
+		bento_upgrade_done(bm, up);
+	bento_inst_free(err || check ? up->new : up->old);
+	return err;
 }
 
 static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *build,
@@ -289,20 +322,15 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
 
 	/* A frozen file system must not be written, which prepare() and repair do. */
 	if (!sb_start_intwrite_trylock(bm->sb)) {
-		bento_err(bm, "upgrade refused: the file system is frozen");
-		bento_last_error(bm, "upgrade refused: the file system is frozen");
+		bento_upgrade_refused(bm, build, -EBUSY, "the file system is frozen");
 		return -EBUSY;
 	}
 	up->old = bm->inst;
 	up->new = bento_inst_alloc(bm, build);
-	up->state.data = kvmalloc(BENTO_STATE_FIRST, GFP_KERNEL);
-	up->state.cap = BENTO_STATE_FIRST;
-	if (up->new && up->state.data) {
+	if (up->new) {
 		WRITE_ONCE(bm->upgrading, true);
 		err = bento_upgrade_run(bm, up);
 		WRITE_ONCE(bm->upgrading, false);
-	} else if (up->new) {
-		bento_inst_free(up->new);
 	}
 	kvfree(up->state.data);
 	sb_end_intwrite(bm->sb);
@@ -315,7 +343,10 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
  */
 int bento_reopen_for_writing(struct bento_mount *bm)
 {
-	struct bento_upgrade up = { .reopen = true, .flags = bento_mount_flags(bm, false) };
+	struct bento_upgrade up = {
+		.kind = BENTO_EVENT_REMOUNT,
+		.flags = bento_mount_flags(bm, false),
+	};
 	int err = 0;
 
 	INIT_LIST_HEAD(&up.walk.inodes);
@@ -329,9 +360,12 @@ int bento_reopen_for_writing(struct bento_mount *bm)
 	return err;
 }
 
-int bento_upgrade(struct bento_mount *bm, struct bento_build *build)
+int bento_upgrade(struct bento_mount *bm, struct bento_build *build, bool check)
 {
-	struct bento_upgrade up = { .flags = bento_mount_flags(bm, sb_rdonly(bm->sb)) };
+	struct bento_upgrade up = {
+		.kind = check ? BENTO_EVENT_CHECK : BENTO_EVENT_UPGRADE,
+		.flags = bento_mount_flags(bm, sb_rdonly(bm->sb)),
+	};
 	int err;
 
 	INIT_LIST_HEAD(&up.walk.inodes);
@@ -340,17 +374,17 @@ int bento_upgrade(struct bento_mount *bm, struct bento_build *build)
 	if (!err)
 		err = bento_upgrade_unfrozen(bm, build, &up);
 	mutex_unlock(&bm->upgrade_mutex);
+	if (up.kind != BENTO_EVENT_REPAIR)
+		return err;
 	/* A sync after the repair must find the pages that bento_inode_repair() dirties. */
-	if (up.repair)
-		flush_workqueue(bento_wq);
+	flush_workqueue(bento_wq);
 	/* May free inodes on disk, which waits for a freeze: nothing is held here. */
 	bento_walk_end(&up.walk);
-	if (up.repair)
-		shrink_dcache_sb(bm->sb);
+	shrink_dcache_sb(bm->sb);
 	return err;
 }
 
-int bento_upgrade_by_name(struct bento_mount *bm, const char *name)
+int bento_upgrade_by_name(struct bento_mount *bm, const char *name, bool check)
 {
 	struct bento_build *build;
 	int err;
@@ -369,7 +403,7 @@ int bento_upgrade_by_name(struct bento_mount *bm, const char *name)
 		bento_build_put(build);
 		return -ENODEV;
 	}
-	err = bento_upgrade(bm, build);
+	err = bento_upgrade(bm, build, check);
 	bento_mount_put(bm);
 	bento_build_put(build);
 	return err;

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define BENTO_ABI_MAGIC		0x4f544e4542ULL	/* "BENTO" */
-#define BENTO_ABI_VERSION	2U
+#define BENTO_ABI_VERSION	3U
 
 #define BENTO_NAME_MAX		255U
 #define BENTO_BLOCK_SIZE	4096U
@@ -278,6 +278,8 @@ enum bento_op {
 	BENTO_OP_WRITE, BENTO_OP_FSYNC, BENTO_OP_SYNC, BENTO_OP_PREPARE, BENTO_OP_EXPORT,
 	BENTO_OP_IMPORT, BENTO_OP_GETXATTR, BENTO_OP_SETXATTR, BENTO_OP_REMOVEXATTR,
 	BENTO_OP_LISTXATTR, BENTO_OP_FALLOCATE, BENTO_OP_TMPFILE, BENTO_OP_TRIM, BENTO_OP_PARENT,
+	/* export_state() and import_state(), tried before an upgrade while operations go on */
+	BENTO_OP_TRY_EXPORT, BENTO_OP_TRY_IMPORT,
 	BENTO_OP_MAX
 };
 
@@ -476,7 +478,7 @@ int bento_ks_flush(struct bento_dev *dev);
  */
 int bento_ks_discard(struct bento_dev *dev, __u64 block, __u64 count);
 
-/* Appends to an exported state: -E2BIG, -ENOMEM. */
+/* Appends to an exported state: -E2BIG, -ENOMEM; > 0: enum bento_panic. */
 int bento_ks_state_write(struct bento_state *state, const __u8 *data, __u64 len);
 
 #endif /* _BENTO_ABI_H */

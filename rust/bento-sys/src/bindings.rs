@@ -2,7 +2,7 @@
 // Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.
 
 pub const BENTO_ABI_MAGIC: u64 = 340716832066;
-pub const BENTO_ABI_VERSION: u32 = 2;
+pub const BENTO_ABI_VERSION: u32 = 3;
 pub const BENTO_NAME_MAX: u32 = 255;
 pub const BENTO_BLOCK_SIZE: u32 = 4096;
 pub const BENTO_STATE_MAX: u32 = 67108864;
@@ -505,7 +505,9 @@ pub const BENTO_OP_FALLOCATE: bento_op = 35;
 pub const BENTO_OP_TMPFILE: bento_op = 36;
 pub const BENTO_OP_TRIM: bento_op = 37;
 pub const BENTO_OP_PARENT: bento_op = 38;
-pub const BENTO_OP_MAX: bento_op = 39;
+pub const BENTO_OP_TRY_EXPORT: bento_op = 39;
+pub const BENTO_OP_TRY_IMPORT: bento_op = 40;
+pub const BENTO_OP_MAX: bento_op = 41;
 pub type bento_op = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

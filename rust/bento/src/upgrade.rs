@@ -24,10 +24,17 @@ pub trait Upgrade: FileSystem {
 
     /// Writes the state. Runs while no other operation does; changes nothing, so that the mount
     /// goes on with this instance should the new one fail. No I/O.
+    ///
+    /// Before that it is rehearsed while operations go on: the state is then that of one moment,
+    /// as the locks of the file system make sure, and may be old when it is imported.
     fn export(&self, out: &mut StateWriter) -> Result;
 
     /// An instance that goes on where the exporting one stopped. Runs while no operation does and
     /// while the old instance still exists. Must not write to the device.
+    ///
+    /// Before that it is rehearsed, from a rehearsed [`Upgrade::export`], and the instance that it
+    /// makes is dropped. What goes wrong shows there before anybody has to wait, and what the
+    /// import reads is cached afterwards.
     ///
     /// # Errors
     /// `EINVAL`: the state is damaged; the old instance then stays in charge.

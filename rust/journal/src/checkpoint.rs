@@ -39,6 +39,7 @@ impl<D: BlockDevice> Journal<D> {
 
     /// Writes home the next blocks from number `from` on, in any order. Returns where to go on.
     fn write_home(&self, io: &mut Io<D::Buf>, from: u64) -> Result<Option<u64>> {
+        io.fill()?;
         let Io {
             bounce, targets, ..
         } = io;

@@ -23,8 +23,10 @@ pub(crate) struct Io<B> {
     /// Marks the records of this log.
     pub(crate) seed: u64,
     /// The blocks on their way to the device: [`BATCH`] of them, or as many as the ring has. What
-    /// is written from here can be changed in the cache meanwhile.
+    /// is written from here can be changed in the cache meanwhile. Empty until [`Io::fill`].
     pub(crate) bounce: Vec<u8>,
+    /// Bytes of `bounce`.
+    size: usize,
     /// Where they go, in a checkpoint.
     pub(crate) targets: Vec<u64>,
 }
@@ -35,14 +37,27 @@ impl<B> Io<B> {
     /// # Errors
     /// `ENOMEM`.
     pub(crate) fn new(header: B, seed: u64, blocks: usize, size: usize) -> Result<Self> {
-        let mut bounce = room(blocks * size)?;
-        bounce.resize(blocks * size, 0);
         Ok(Self {
             header,
             seed,
-            bounce,
+            bounce: Vec::new(),
+            size: blocks * size,
             targets: room(blocks)?,
         })
+    }
+
+    /// To be called before `bounce` is used. To take half a megabyte takes longer than the rest of
+    /// an import, which holds up everybody; the first commit after it does not.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(crate) fn fill(&mut self) -> Result {
+        if self.bounce.is_empty() {
+            let mut bounce = room(self.size)?;
+            bounce.resize(self.size, 0);
+            self.bounce = bounce;
+        }
+        Ok(())
     }
 }
 
@@ -57,6 +72,7 @@ impl<D: BlockDevice> Journal<D> {
     /// # Errors
     /// `EIO`, after which the journal has aborted.
     pub(crate) fn commit_running(&self, io: &mut Io<D::Buf>) -> Result<bool> {
+        io.fill()?;
         let Some((record, place)) = self.start_commit(io)? else {
             return Ok(false);
         };

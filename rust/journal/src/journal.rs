@@ -69,7 +69,10 @@ impl<D: BlockDevice> Journal<D> {
         let found = Header::decode(&block.bytes()?, area)?;
         let replayed = recover::recover(&dev, area, &found, &block)?;
         let state = State::new(replayed.unwrap_or(found.tail), replayed.is_none());
-        Self::assemble(dev, area, read_only, (block, found.seed), state)
+        let journal = Self::assemble(dev, area, read_only, (block, found.seed), state)?;
+        // All memory for commits is taken now; an import has to leave it for later.
+        journal.turn()?.fill()?;
+        Ok(journal)
     }
 
     /// Opens the log of a device that is looked at as it is: the log is not checked, replayed or

@@ -31,3 +31,4 @@ mod result;
 
 pub use buf::KernelBuf;
 pub use disk::{KernelDevice, KernelDisk};
+pub use result::check;

@@ -6,8 +6,14 @@ use core::ffi::c_int;
 
 /// From the result of a service that reports success, a negative errno, or (fault injection) the
 /// order to panic.
+///
+/// # Errors
+/// What the service answered.
+///
+/// # Panics
+/// Where it was ordered to.
 #[inline]
-pub(crate) fn check(result: c_int) -> Result {
+pub fn check(result: c_int) -> Result {
     if result == 0 { Ok(()) } else { failed(result) }
 }
 

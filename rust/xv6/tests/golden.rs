@@ -6,17 +6,22 @@
 //! block, offset and bytes (`ff*80`: 80 times 0xff). A new set of features gets a new image:
 //! `BENTO_GOLDEN=write cargo test -p xv6 --test golden` makes those that do not exist; an image
 //! that exists is never written again.
+//!
+//! The same for what a build hands over at a live upgrade: for each schema, the state that goes
+//! with the image `plain`.
 
 mod host;
 
 use bento::prelude::*;
+use bento::{StateReader, StateWriter, Upgrade};
 use bento_sim::{Caching, Image, MemDisk};
 use core::fmt::Write;
-use host::{Host, pattern};
+use host::{Host, PLAIN, pattern};
+use proptest::prelude::*;
 use std::path::PathBuf;
 use xv6::check::check;
 use xv6::superblock::Super;
-use xv6::{FormatOptions, format};
+use xv6::{FormatOptions, Xv6, format};
 
 const BLOCKS: usize = 140;
 
@@ -201,5 +206,108 @@ fn the_text_of_an_image_is_the_image() {
     for (name, incompat) in SETS {
         let image = make(incompat);
         assert!(decode(&encode(&image)) == image, "{name}");
+    }
+}
+
+/// The schemas of which there is a state. A build that raises its schema adds one.
+const SCHEMAS: [u32; 1] = [2];
+
+fn plain() -> MemDisk {
+    MemDisk::from_image(golden("plain", 0), Caching::Short)
+}
+
+fn state(schema: u32) -> Vec<u8> {
+    let path = path(&format!("state-{schema}"));
+    if std::env::var("BENTO_GOLDEN").is_ok_and(|what| what == "write") && !path.exists() {
+        assert_eq!(schema, *Xv6::<MemDisk>::SCHEMA.end(), "another build's");
+        let mut out = StateWriter::new();
+        let host = Host::mount(plain()).expect("mounts");
+        host.fs.export(&mut out).expect("export");
+        let hex: String = out.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        let head = "# SPDX-License-Identifier: GPL-2.0-only OR MIT\n";
+        std::fs::write(&path, format!("{head}{hex}\n")).expect("written");
+    }
+    let text = std::fs::read_to_string(&path);
+    let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let hex = text.lines().last().expect("a line").as_bytes().chunks(2);
+    hex.map(|hex| u8::from_str_radix(&String::from_utf8_lossy(hex), 16).expect("hexadecimal"))
+        .collect()
+}
+
+fn import(disk: &MemDisk, schema: u32, bytes: &[u8]) -> Result<Xv6<MemDisk>> {
+    Xv6::import(disk.clone(), &PLAIN, schema, &StateReader::new(bytes)?)
+}
+
+#[test]
+fn states_of_earlier_builds_are_taken_over() {
+    let readable = Xv6::<MemDisk>::SCHEMA;
+    assert!(
+        SCHEMAS.contains(readable.end()),
+        "no state of the schema that this build writes"
+    );
+    for schema in SCHEMAS {
+        let disk = plain();
+        let old = Host::mount(disk.clone()).expect("mounts");
+        let next = import(&disk, schema, &state(schema));
+        if !readable.contains(&schema) {
+            assert_eq!(next.err(), Some(Errno::EINVAL), "schema {schema}");
+            continue;
+        }
+        let host = Host::around(next.expect("a good state"), disk);
+        assert_eq!(host.free(), old.free(), "schema {schema}");
+        drop(old);
+        assert_eq!(host.read("data"), Ok(vec![0x61; 5000]), "schema {schema}");
+        host.write("new", 0, &[])
+            .expect_err("there is no such file");
+        host.create("new").expect("create");
+        host.write("new", 0, &pattern(9000, 1)).expect("write");
+        host.remove("tree").expect("remove");
+        let report = check(&host.unmount()).expect("readable");
+        assert!(report.is_clean(), "schema {schema}: {:?}", report.findings);
+    }
+}
+
+/// A later build may say more, in records that this one does not know.
+#[test]
+fn records_of_the_future_are_skipped() {
+    let schema = *Xv6::<MemDisk>::SCHEMA.end();
+    let disk = plain();
+    let _old = Host::mount(disk.clone()).expect("mounts");
+    let mut more = StateWriter::new();
+    more.record(77, b"from the future").expect("small");
+    let bytes = state(schema);
+    for (tag, payload) in StateReader::new(&bytes).expect("well-formed").records() {
+        more.record(tag, payload).expect("small");
+    }
+    more.record(78, &[]).expect("small");
+    assert!(import(&disk, schema, more.as_bytes()).is_ok());
+    let future = import(&disk, schema + 1, more.as_bytes());
+    assert_eq!(future.err(), Some(Errno::EINVAL));
+}
+
+proptest! {
+    /// Whatever the bytes are: an error or an instance, no panic, and nothing is written.
+    #[test]
+    fn any_bytes_are_refused_or_taken_over_without_harm(
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in proptest::option::of(any::<prop::sample::Index>()),
+        noise in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..200)),
+    ) {
+        let schema = *Xv6::<MemDisk>::SCHEMA.end();
+        let mut bytes = state(schema);
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let bytes = noise.unwrap_or(bytes);
+        let disk = plain();
+        let before = disk.image();
+        if let Ok(fs) = import(&disk, schema, &bytes) {
+            prop_assert!(fs.statfs().is_ok());
+        }
+        prop_assert!(disk.image() == before);
     }
 }

@@ -132,7 +132,7 @@ pub(super) unsafe extern "C" fn export_state<F: KernelFs>(
         let all = writer.as_bytes();
         let len = all.len() as u64;
         // SAFETY: `state` is what bentofs passed for this; the bytes are valid for their length.
-        Ok(unsafe { bento_sys::bento_ks_state_write(state, all.as_ptr(), len) })
+        libbentoks::check(unsafe { bento_sys::bento_ks_state_write(state, all.as_ptr(), len) })
     };
     // SAFETY: fs.
     unsafe { on_fs(fs, call) }
