@@ -66,6 +66,5 @@ pkgs.testers.runNixOSTest {
       };
     };
 
-  testScript =
-    "LONG = False\n" + builtins.readFile ./prelude.py + builtins.readFile (folder + "/${name}.py");
+  testScript = builtins.readFile ./prelude.py + builtins.readFile (folder + "/${name}.py");
 }

@@ -2,13 +2,14 @@
 # Helpers of the scenarios. Both drivers put this text before a scenario's own; it uses nothing
 # but the machine API of the NixOS test driver.
 #
-# LONG is True in the long version of a scenario, which ./dev test --long runs.
-#
 # What the guest offers: `stress` (rust/stress), mkfs.xv6, fsck.xv6 and fsx on PATH; bentofs and
 # the preferred builds of xv6 and hello where modprobe finds them; and below /etc/bento
 #   next/bento_xv6_*.ko   a second build of xv6, with another version
 #   tree/                 a source tree (the kernel's headers)
 import shlex
+
+# Whether this is the long version of the scenario, which ./dev test --long runs (lib/run.py).
+LONG = bool(globals().get("LONG"))
 
 DISK = "/dev/disk/by-id/virtio-bento"
 TREE = "/etc/bento/tree"
