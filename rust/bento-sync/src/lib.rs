@@ -6,6 +6,7 @@
 //! | `host` | on a host: the locks of `std` |
 //! | `kernel` | in the kernel: the same names and signatures over [`raw`] |
 //! | [`raw`] | a read-write lock in one 32-bit word, which may live in memory of C |
+//! | [`processor`] | one instruction beside the locks: a checksum |
 //! | [`panicking`] | whether a lock that is given back must be poisoned |
 //!
 //! Deviations from `std::sync`: there is no `try_lock` and no `Condvar`, and an error carries no
@@ -19,6 +20,7 @@ extern crate std;
 pub struct Poisoned;
 
 pub mod panicking;
+pub mod processor;
 pub mod raw;
 
 #[cfg(not(target_os = "none"))]

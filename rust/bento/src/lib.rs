@@ -41,6 +41,11 @@ pub mod sync {
     pub use bento_sync::{Mutex, MutexGuard, Poisoned, RwLock, RwLockReadGuard, RwLockWriteGuard};
 }
 
+/// What the processor does faster than portable code; see each function for where it may be called.
+pub mod processor {
+    pub use bento_sync::processor::{crc32c, crc32c_zeros};
+}
+
 pub use attr::{Attr, FileKind, InodeFlags, SetAttr, SetAttrMask, Timespec};
 pub use device::{BlockBuf, BlockDevice, BlockNo, BlockWrite, NoDevice, WriteOrder};
 pub use dirbuf::DirBuf;

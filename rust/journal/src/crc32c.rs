@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! CRC-32C (Castagnoli), as in RFC 3720 B.4: reflected polynomial `0x82f63b78`.
 
+use bento::processor;
+
 /// `TABLES[k][b]` is the effect of byte `b` followed by `k` zero bytes.
 static TABLES: [[u32; 256]; 8] = tables();
 
@@ -37,6 +39,14 @@ const fn after_eight_bits(mut crc: u32) -> u32 {
 /// `crc32c(crc32c(0, a), b)` is the checksum of `a` followed by `b`.
 #[must_use]
 pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
+    match processor::crc32c(!crc, bytes) {
+        Some(register) => !register,
+        None => by_tables(crc, bytes),
+    }
+}
+
+/// As [`crc32c`], on any processor.
+fn by_tables(crc: u32, bytes: &[u8]) -> u32 {
     let mut crc = !crc;
     let (eights, rest) = bytes.as_chunks::<8>();
     let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
@@ -75,7 +85,19 @@ pub fn crc32c_patched(crc: u32, before: &[u8], after: &[u8], behind: usize) -> u
         }
         inverted = crc32c(inverted, difference.get(..len).unwrap_or_default());
     }
-    let mut change = !inverted;
+    crc ^ shifted(!inverted, behind)
+}
+
+/// The effect of `change` behind `behind` more bytes.
+fn shifted(change: u32, behind: usize) -> u32 {
+    if let Some(register) = processor::crc32c_zeros(change, behind) {
+        return register;
+    }
+    by_powers(change, behind)
+}
+
+/// As [`shifted`], on any processor.
+fn by_powers(mut change: u32, behind: usize) -> u32 {
     let mut rest = behind;
     for power in &POWERS {
         if rest & 1 != 0 {
@@ -83,7 +105,7 @@ pub fn crc32c_patched(crc: u32, before: &[u8], after: &[u8], behind: usize) -> u
         }
         rest >>= 1;
     }
-    crc ^ change
+    change
 }
 
 /// `POWERS[k]` is x to the power of 8 * 2^k, modulo the polynomial: 2^k bytes of zeros.
@@ -113,7 +135,7 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{crc32c, crc32c_patched};
+    use super::{by_powers, by_tables, crc32c, crc32c_patched, shifted};
 
     /// The vectors of RFC 3720 B.4, as the register value.
     #[test]
@@ -125,6 +147,17 @@ mod tests {
         assert_eq!(crc32c(0, &rising), 0x46dd_794e);
         assert_eq!(crc32c(0, &falling), 0x113f_db5c);
         assert_eq!(crc32c(0, b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn tables_and_the_processor_agree() {
+        let text: [u8; 300] = core::array::from_fn(|i| u8::try_from(i * 31 % 256).unwrap_or(0));
+        for len in 0..=text.len() {
+            let bytes = &text[..len];
+            assert_eq!(by_tables(5, bytes), crc32c(5, bytes), "{len} bytes");
+            assert_eq!(by_powers(5, len * 13), shifted(5, len * 13), "{len} bytes");
+        }
+        assert_eq!(by_tables(0, b"123456789"), 0xe306_9283);
     }
 
     #[test]
