@@ -39,8 +39,15 @@ pub(crate) fn check_head(block: &[u8], magic: U32, index: u64) -> Result<(), Cor
 /// `range` must lie within the bitmap; bits behind its end count as set.
 #[must_use]
 pub(crate) fn first_clear_run(bytes: &[u8], range: Range<u32>) -> Option<Range<u32>> {
+    first_clear(bytes, range, u32::MAX)
+}
+
+/// As [`first_clear_run`], but bits behind the first `most` clear ones are not looked at.
+#[must_use]
+pub(crate) fn first_clear(bytes: &[u8], range: Range<u32>, most: u32) -> Option<Range<u32>> {
     let start = first(bytes, range.clone(), |word| !word)?;
-    let end = first(bytes, start..range.end, |word| word).unwrap_or(range.end);
+    let stop = range.end.min(start.saturating_add(most));
+    let end = first(bytes, start..stop, |word| word).unwrap_or(stop);
     Some(start..end)
 }
 
@@ -124,7 +131,7 @@ fn word_at(bytes: &[u8], base: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{byte_of, bytes_of, change, clear_bits, first_clear_run, mask};
+    use super::{byte_of, bytes_of, change, clear_bits, first_clear, first_clear_run, mask};
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -144,14 +151,16 @@ mod tests {
         #[test]
         fn a_run_is_found_as_by_looking_at_every_bit(
             bytes in proptest::collection::vec(prop_oneof![Just(0u8), Just(255), any::<u8>()], 64),
-            a in 0u32..=512, b in 0u32..=512,
+            a in 0u32..=512, b in 0u32..=512, most in 1u32..600,
         ) {
             let (start, end) = (a.min(b), a.max(b));
             let model = bits(&bytes);
             let used = |n: u32| model[usize::try_from(n).expect("small")];
             let first = (start..end).find(|n| !used(*n));
             let expected = first.map(|f| f..(f..end).find(|n| used(*n)).unwrap_or(end));
-            prop_assert_eq!(first_clear_run(&bytes, start..end), expected);
+            prop_assert_eq!(first_clear_run(&bytes, start..end), expected.clone());
+            let cut = expected.map(|run| run.start..run.end.min(run.start + most));
+            prop_assert_eq!(first_clear(&bytes, start..end, most), cut);
             let clear = model.iter().filter(|set| !**set).count();
             prop_assert_eq!(usize::try_from(clear_bits(&bytes)).expect("small"), clear);
         }

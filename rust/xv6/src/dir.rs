@@ -17,7 +17,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use entry::{Dirent, check_head, check_name, encode, entries};
+pub(crate) use entry::{Dirent, check_head, check_name, encode, entries, skim};
 pub(crate) use entry::{free as free_entry, size as entry_size};
 pub(crate) use gaps::{gaps, tables};
 pub(crate) use hash::NameHash;
@@ -126,9 +126,9 @@ pub(crate) fn find(from: &impl ReadBlock, dir: &Inode, name: &[u8]) -> Result<Op
         return find_indexed(from, dir, name);
     }
     let found = walk(from, dir, FileBlock(0), |number, block, bytes| {
-        for entry in entries(bytes) {
+        for entry in skim(bytes) {
             let entry = entry?;
-            if entry.kind.is_some() && entry.name == name {
+            if entry.is(name) {
                 let found = found(from, &entry, (number, block), None)?;
                 return Ok(ControlFlow::Break(found));
             }
@@ -199,7 +199,7 @@ pub(crate) fn is_empty(from: &impl ReadBlock, dir: &Inode) -> Result<bool> {
         return index::is_empty(from, dir);
     }
     let used = walk(from, dir, FileBlock(0), |_, _, bytes| {
-        for entry in entries(bytes) {
+        for entry in skim(bytes) {
             if entry?.kind.is_some() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -267,7 +267,7 @@ fn neighbour(
     at: u16,
 ) -> core::result::Result<(Option<(u16, u16)>, u16), CorruptKind> {
     let mut before = None;
-    for entry in entries(bytes) {
+    for entry in skim(bytes) {
         let entry = entry?;
         if entry.at == at {
             return Ok((before, entry.rec_len));

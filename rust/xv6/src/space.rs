@@ -365,25 +365,22 @@ impl<D: BlockDevice> Txn<'_, D> {
             let bits = layout::payload(bytes);
             let mut best = 0..0u64;
             let mut at = from;
-            while let Some(run) = bitmap::first_clear_run(bits, at..BITS_PER_BLOCK) {
-                at = run.end;
-                let mut start = base + u64::from(run.start);
-                let end = base + u64::from(run.end);
+            while let Some(run) = bitmap::first_clear(bits, at..BITS_PER_BLOCK, want) {
+                let (start, end) = (base + u64::from(run.start), base + u64::from(run.end));
                 // Freed blocks that are still pending cut the run into pieces.
-                while end.saturating_sub(start) > best.end - best.start {
-                    let pending = match map {
-                        Map::Blocks => self.pending_in(start..end),
-                        Map::Inodes => None,
-                    };
-                    let piece = start..pending.as_ref().map_or(end, |p| p.start);
-                    if piece.end - piece.start >= want.into() {
-                        return piece.start..piece.start + u64::from(want);
+                let pending = match map {
+                    Map::Blocks => self.pending_in(start..end),
+                    Map::Inodes => None,
+                };
+                let piece = start..pending.as_ref().map_or(end, |p| p.start);
+                if piece.end - piece.start > best.end - best.start {
+                    best = piece;
+                    if best.end - best.start >= want.into() {
+                        break;
                     }
-                    if piece.end - piece.start > best.end - best.start {
-                        best = piece;
-                    }
-                    start = pending.map_or(end, |p| p.end);
                 }
+                let behind = pending.map_or(end, |p| p.end) - base;
+                at = u32::try_from(behind).unwrap_or(BITS_PER_BLOCK);
             }
             best
         })

@@ -38,6 +38,17 @@ impl<'a> Dirent<'a> {
 
     /// Validates the entry at `at`.
     pub(crate) fn parse(block: &'a [u8], at: u16) -> core::result::Result<Self, CorruptKind> {
+        let entry = Self::skim(block, at)?;
+        if entry.kind.is_some() && check_name(entry.name).is_err() {
+            return Err(CorruptKind::DirEntryName);
+        }
+        Ok(entry)
+    }
+
+    /// As [`Dirent::parse`], but for the bytes of the name: for searches, which pass over most
+    /// entries and compare the names of the others with a valid one.
+    #[inline]
+    pub(crate) fn skim(block: &'a [u8], at: u16) -> core::result::Result<Self, CorruptKind> {
         let raw: RawDirent = layout::get(block, at).ok_or(CorruptKind::DirEntryLength)?;
         let rec_len = raw.rec_len.get();
         let fits = rec_len >= DIRENT_HEAD
@@ -47,41 +58,73 @@ impl<'a> Dirent<'a> {
             return Err(CorruptKind::DirEntryLength);
         }
         let free = raw.ino == U32::ZERO;
-        let kind = FileKind::from_mode(u32::from(raw.kind) << 12);
+        let kind = KINDS.get(usize::from(raw.kind)).copied().flatten();
         if free && (raw.name_len, raw.kind) != (0, 0) {
             return Err(CorruptKind::DirEntryInode);
         }
-        if !free && (kind.is_none() || raw.kind > 15) {
+        if !free && kind.is_none() {
             return Err(CorruptKind::DirEntryKind);
         }
         let start = usize::from(at + DIRENT_HEAD);
-        let name = block
-            .get(start..)
-            .and_then(|rest| rest.get(..raw.name_len.into()));
-        let name = name.ok_or(CorruptKind::DirEntryLength)?;
-        if !free && check_name(name).is_err() {
-            return Err(CorruptKind::DirEntryName);
-        }
+        let name = block.get(start..start + usize::from(raw.name_len));
         Ok(Self {
             at,
             rec_len,
             ino: raw.ino.get(),
-            kind: kind.filter(|_| !free),
-            name,
+            kind,
+            name: name.ok_or(CorruptKind::DirEntryLength)?,
         })
     }
+
+    /// It is an entry of this name. Names of one directory often begin alike, so the end comes
+    /// first.
+    #[inline]
+    pub(crate) fn is(&self, name: &[u8]) -> bool {
+        self.name.len() == name.len()
+            && self.name.last() == name.last()
+            && self.kind.is_some()
+            && self.name == name
+    }
 }
+
+/// The kinds by the number that an entry has for them; see [`FileKind::dirent_type`].
+static KINDS: [Option<FileKind>; 16] = {
+    use FileKind::{BlockDevice, CharDevice, Directory, Fifo, Regular, Socket, Symlink};
+    let mut kinds = [None; 16];
+    kinds[1] = Some(Fifo);
+    kinds[2] = Some(CharDevice);
+    kinds[4] = Some(Directory);
+    kinds[6] = Some(BlockDevice);
+    kinds[8] = Some(Regular);
+    kinds[10] = Some(Symlink);
+    kinds[12] = Some(Socket);
+    kinds
+};
 
 /// The entries of a block, free space included; ends with the first damaged one.
 pub(crate) fn entries(
     block: &[u8],
 ) -> impl Iterator<Item = core::result::Result<Dirent<'_>, CorruptKind>> {
+    walk(|at| Dirent::parse(block, at))
+}
+
+/// As [`entries`], by [`Dirent::skim`].
+pub(crate) fn skim(
+    block: &[u8],
+) -> impl Iterator<Item = core::result::Result<Dirent<'_>, CorruptKind>> {
+    walk(|at| Dirent::skim(block, at))
+}
+
+#[inline]
+fn walk<'a>(
+    entry_at: impl Fn(u16) -> core::result::Result<Dirent<'a>, CorruptKind>,
+) -> impl Iterator<Item = core::result::Result<Dirent<'a>, CorruptKind>> {
     let mut at = DIR_START;
     core::iter::from_fn(move || {
         if at >= BLOCK_SIZE {
             return None;
         }
-        let entry = Dirent::parse(block, at);
+        let entry = entry_at(at);
         // A valid entry ends at or before the end of the block.
         at = entry.map_or(BLOCK_SIZE, |entry| at + entry.rec_len);
         Some(entry)
@@ -145,7 +188,7 @@ pub(crate) fn free(rec_len: u16) -> RawDirent {
 
 #[cfg(test)]
 mod tests {
-    use super::{CorruptKind, Dirent, check_name, encode, entries, size};
+    use super::{CorruptKind, Dirent, KINDS, check_name, encode, entries, size, skim};
     use crate::inode::Ino;
     use alloc::vec;
     use alloc::vec::Vec;
@@ -162,7 +205,42 @@ mod tests {
         assert_eq!(check_name(b"..."), Ok(3));
     }
 
+    #[test]
+    fn each_kind_has_its_number() {
+        for (number, kind) in (0..).zip(KINDS) {
+            assert_eq!(kind, FileKind::from_mode(number << 12), "{number}");
+            assert!(kind.is_none_or(|kind| u32::from(kind.dirent_type()) == number));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn skimming_finds_all_damage_but_that_of_names(
+            entries_of in proptest::collection::vec(("[a-z]{1,9}", any::<bool>()), 1..40),
+            at in 0usize..600, byte: u8,
+        ) {
+            let mut block = vec![0u8; 4096];
+            let mut end = 16;
+            for (name, last) in &entries_of {
+                let bytes = encode(Ino(7), FileKind::Regular, name.as_bytes(), 24);
+                let bytes = bytes.expect("a valid name");
+                block[end..end + bytes.len()].copy_from_slice(&bytes);
+                end += 24;
+                if *last { break; }
+            }
+            block[end + 4..end + 6].copy_from_slice(&u16::try_from(4096 - end).expect("fits").to_le_bytes());
+            block[16 + at] = byte;
+            for (full, quick) in entries(&block).zip(skim(&block)) {
+                match full {
+                    Err(CorruptKind::DirEntryName) => {
+                        let name = quick.expect("only its name is damaged").name;
+                        prop_assert!(check_name(name).is_err());
+                    }
+                    full => prop_assert_eq!(full, quick),
+                }
+            }
+        }
+
         #[test]
         fn entries_survive_a_round_trip(ino in 1u32.., name in "[a-z]{1,255}", slack in 0u16..9) {
             let len = u8::try_from(name.len()).expect("at most 255");

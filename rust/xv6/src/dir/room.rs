@@ -2,7 +2,7 @@
 //! Adding an entry: where it goes, and how a directory grows.
 
 use super::entry::{self, Dirent};
-use super::{Pair, check_name, entries, find_indexed, gaps, index, walk};
+use super::{Pair, check_name, entries, find_indexed, gaps, index, skim, walk};
 use crate::corrupt::CorruptKind;
 use crate::extent::{self, FileBlock};
 use crate::inode::{Ino, Inode};
@@ -81,9 +81,9 @@ pub(crate) fn insert<D: BlockDevice>(
 fn linear_room(from: &impl ReadBlock, dir: &Inode, name: &[u8], need: u16) -> Result<Option<Room>> {
     let mut room = None;
     let exists = walk(from, dir, FileBlock(0), |number, block, bytes| {
-        for entry in entries(bytes) {
+        for entry in skim(bytes) {
             let entry = entry?;
-            if entry.kind.is_some() && entry.name == name {
+            if entry.is(name) {
                 return Ok(ControlFlow::Break(()));
             }
             if room.is_none() && entry.gap() >= need {
@@ -114,7 +114,7 @@ fn indexed_room(
     let block = extent::metadata_block(from, dir, number)?;
     let room = from.read(block, |bytes| {
         super::check_head(bytes, dir.ino)?;
-        for entry in entries(bytes) {
+        for entry in skim(bytes) {
             let entry = entry?;
             if entry.gap() >= need {
                 return Ok(Room::behind(&entry, (number, block)));
@@ -127,7 +127,7 @@ fn indexed_room(
 
 /// The largest gap of a block of entries.
 pub(crate) fn largest_gap(bytes: &[u8]) -> core::result::Result<u16, CorruptKind> {
-    entries(bytes).try_fold(0, |most, entry| Ok(entry?.gap().max(most)))
+    skim(bytes).try_fold(0, |most, entry| Ok(entry?.gap().max(most)))
 }
 
 /// The largest gap of a block has changed.
