@@ -48,7 +48,13 @@ let
     }
     .${scope.kernel.series} or (builtins.filter (name: !(isSlow name)) names);
   # What 6.12 alone runs each time.
-  isSlow = name: name == "leaks" && scope.kernel.series != "6.12";
+  isSlow =
+    name:
+    builtins.elem name [
+      "bench"
+      "leaks"
+    ]
+    && scope.kernel.series != "6.12";
   # Scenarios with a long version (LONG is true in it), which --long runs on every kernel.
   longVersions = [
     "coherence"
@@ -115,5 +121,5 @@ in
   checks = testsOf (builtins.filter isQuick names) // {
     module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
   };
-  long = testsOf (builtins.filter (name: !isQuick name) names) // longOnes;
+  long = testsOf (builtins.filter (name: !isQuick name && name != "bench") names) // longOnes;
 }

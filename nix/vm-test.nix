@@ -25,13 +25,15 @@ runVm "vm-${name}-${if long then "long-" else ""}${kernel.series}"
     scenario = builtins.path {
       name = "scenario-${name}";
       path = ../nixos-tests;
+      # With the folder of its data, where it has one.
       filter =
         path: _:
         builtins.elem (baseNameOf path) [
           "prelude.py"
           "${name}.py"
           "${name}.toml"
-        ];
+        ]
+        || builtins.match ".*/nixos-tests/${name}(/results(/.*)?)?" path != null;
     };
   }
   ''

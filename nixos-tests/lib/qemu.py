@@ -17,6 +17,19 @@ KERNEL_PARAMS = [
 ]
 
 
+# For icount: nothing that differs from boot to boot, and no cost that a benchmark would charge
+# to the file system.
+STEADY_PARAMS = [
+    "nokaslr",
+    "norandmaps",
+    "mitigations=off",
+    "randomize_kstack_offset=off",
+    # The clock runs ahead while the guest waits for a disk.
+    "nowatchdog",
+    "rcupdate.rcu_cpu_stall_suppress=1",
+]
+
+
 class ConfigError(Exception):
     """A scenario's data file says something that the driver does not know."""
 
@@ -35,6 +48,7 @@ class Config:
     disks: dict[str, int] = dataclasses.field(default_factory=dict)  # serial -> MiB
     allow_console: list[str] = dataclasses.field(default_factory=list)  # see console.BAD_LINE
     kernel_params: list[str] = dataclasses.field(default_factory=list)
+    icount: bool = False  # one processor whose clock counts its instructions, one per nanosecond
     slowdown: int = 1  # set by the driver alone: every limit of time is multiplied by this
 
     def version(self, long, slowdown):
@@ -78,8 +92,31 @@ def drive(serial, file, readonly=False):
     ]
 
 
+def processor(config):
+    """What the guest runs on."""
+    # A /dev/kvm that exists can still hang the guest or abort QEMU, so it is never used.
+    if not config.icount:
+        return ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(config.cores)]
+    return [
+        "-accel",
+        "tcg,thread=single",
+        "-icount",
+        "shift=0,sleep=off,align=off",
+        # The kernel would copy memory by `rep movsb`, which counts as one instruction per byte.
+        "-cpu",
+        "max,-erms,-fsrm",
+        "-smp",
+        "1",
+        "-seed",
+        "42",
+        "-rtc",
+        "base=2027-01-01T00:00:00,clock=vm",
+    ]
+
+
 def command(config, boot, state, reboot=False):
     """The command line; STATE is the folder with the sockets and the writable disks."""
+    params = KERNEL_PARAMS + (STEADY_PARAMS if config.icount else []) + config.kernel_params
     return [
         boot.qemu,
         "-nodefaults",
@@ -88,13 +125,7 @@ def command(config, boot, state, reboot=False):
         "none",
         "-machine",
         "q35",
-        # A /dev/kvm that exists can still hang the guest or abort QEMU, so it is never used.
-        "-accel",
-        "tcg,thread=multi",
-        "-cpu",
-        "max",
-        "-smp",
-        str(config.cores),
+        *processor(config),
         "-m",
         str(config.memory),
         *([] if reboot else ["-no-reboot"]),
@@ -103,7 +134,7 @@ def command(config, boot, state, reboot=False):
         "-initrd",
         str(boot.initrd),
         "-append",
-        " ".join(KERNEL_PARAMS + config.kernel_params),
+        " ".join(params),
         "-serial",
         "stdio",
         "-chardev",
@@ -116,8 +147,7 @@ def command(config, boot, state, reboot=False):
         "virtio-serial",
         "-device",
         "virtconsole,chardev=shell",
-        "-device",
-        "virtio-rng-pci",
+        *([] if config.icount else ["-device", "virtio-rng-pci"]),
         *drive("guest", boot.guest, readonly=True),
         *drive("system", boot.system, readonly=True),
         *(arg for serial in config.disks for arg in drive(serial, state / f"{serial}.img")),

@@ -78,7 +78,7 @@ class Run:
 
     def execute(self, script):
         try:
-            names = self.names()
+            names = self.names() | {"__file__": str(script)}
             # NixOS gets both as one script: the helpers first.
             for part in (script.with_name("prelude.py"), script):
                 if part.exists():

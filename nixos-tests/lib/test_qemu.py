@@ -47,6 +47,15 @@ class CommandLine(unittest.TestCase):
         self.assertIn("tcg,thread=multi", self.line)
         self.assertFalse([argument for argument in self.line if "kvm" in argument])
 
+    def test_a_counting_clock_comes_with_one_plain_processor(self):
+        paths = [pathlib.Path(name) for name in ("kernel", "initrd", "guest", "system")]
+        line = command(Config(icount=True, cores=2), Boot(*paths), pathlib.Path("/state"))
+        at = lambda option: line[line.index(option) + 1]
+        self.assertEqual((at("-icount"), at("-smp")), ("shift=0,sleep=off,align=off", "1"))
+        self.assertIn("-erms", at("-cpu"))
+        self.assertIn("nokaslr", at("-append"))
+        self.assertNotIn("virtio-rng-pci", line)
+
     def test_a_kernel_panic_ends_the_machine(self):
         self.assertIn("-no-reboot", self.line)
         self.assertIn("panic=-1", self.line[self.line.index("-append") + 1])

@@ -15,8 +15,10 @@
 //! | [`enospc`] | a full disk says `ENOSPC`, loses nothing, and can be emptied again |
 //! | [`powercut`] | what `fsync` promised is there after a power cut |
 //! | [`op`] | one operation gives the expected errno |
+//! | [`bench`] | none: fixed numbers of operations, timed |
 #![deny(unsafe_code)]
 
+mod bench;
 mod coherence;
 mod enospc;
 mod falloc;
@@ -67,6 +69,9 @@ enum Command {
     Powercut(powercut::Command),
     /// Run one operation and compare its result with an expected errno
     Op(op::Args),
+    /// Time fixed numbers of operations
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Print the monotonic clock in nanoseconds, as `hammer --windows` reads it
     Now,
 }
@@ -81,6 +86,7 @@ fn main() -> ExitCode {
         Command::Enospc(args) => enospc::run(&args),
         Command::Powercut(command) => powercut::run(command),
         Command::Op(args) => op::run(&args),
+        Command::Bench(command) => bench::run(&command),
         Command::Now => {
             println!("{}", latency::now());
             Ok(())

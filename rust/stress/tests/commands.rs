@@ -360,3 +360,37 @@ fn fsstress_repeats_itself_and_finds_what_others_change() {
     assert!(!child.wait().expect("its end").success());
     fs::remove_dir_all(dir).expect("cleaned up");
 }
+
+#[test]
+fn bench_runs_every_workload_that_needs_no_root() {
+    let dir = scratch("bench");
+    let chosen = ["varmail", "mkdir", "rmdir", "create_4k_fsync"];
+    let only = chosen.iter().flat_map(|name| ["--only", name]);
+    let args: Vec<_> = ["bench", "run", "--size", "gate", str(&dir)]
+        .into_iter()
+        .chain(only)
+        .collect();
+    let out = passes(&args);
+    let names: Vec<_> = out
+        .lines()
+        .map(|line| line.split('"').nth(3).expect("a name"))
+        .collect();
+    let expected = [
+        "create_4k_fsync",
+        "mkdir",
+        "rmdir",
+        "varmail_t1",
+        "varmail_t16",
+    ];
+    assert_eq!(names, expected, "{out}");
+    fails(&["bench", "run", str(&dir)]);
+}
+
+#[test]
+fn bench_refuses_what_is_not_mounted_as_it_should_be() {
+    let dir = scratch("bench-check");
+    let out = fails(&["bench", "check", "--fs", "xv6", str(&dir)]);
+    assert!(out.contains("nothing is mounted"), "{out}");
+    let out = fails(&["bench", "check", "--fs", "xv6", "/proc"]);
+    assert!(out.contains("/proc is proc, not xv6"), "{out}");
+}

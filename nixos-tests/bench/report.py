@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""What ./dev bench asks for, and what it makes of the answer.
+
+usage: report.py request SIZE [WORKLOAD...]         JSON for bench.py on stdout; SIZE: gate, quick, full
+       report.py take MEASURED RESULT COMMIT SIZE   checks and keeps the figures of a run
+       report.py accept MEASURED RESULT             keeps the figures that the gate of ./dev test compares with
+       report.py table RESULT                       Markdown of the figures
+       report.py readme RESULT FILE                 puts it between the two marks in a file
+
+Every figure is guest instructions per operation. Ratios of two of them compare how long the
+paths through the code are; they say nothing of caches, devices and many processors.
+"""
+
+import json
+import math
+import pathlib
+import sys
+
+FORWARD = ["tmpfs", "ext4-ordered", "ext4-journal", "xv6", "xv6-fuse"]
+ANCHOR = "ext4-ordered"
+TREES = {
+    "gate": ["include/uapi/linux/netfilter"],
+    "quick": ["include/net", "include/crypto"],
+    "full": ["include"],
+}
+# What the second pass of a quick run confirms, in the opposite order: FUSE takes long.
+CONFIRMED = ["xv6", ANCHOR]
+# Two passes in one guest, in opposite orders, must agree within this ...
+SPREAD = 0.03
+# ... in all but this share of the lines; a line that does not has no figure.
+UNSTEADY = 0.10
+
+
+class Refused(Exception):
+    """The figures are not worth printing."""
+
+
+def request(size, only=()):
+    """What bench.py is to do."""
+    passes = {"gate": [["xv6"]], "quick": [FORWARD, CONFIRMED], "full": [FORWARD, FORWARD[::-1]]}
+    return {"size": size, "passes": passes[size], "only": list(only), "trees": TREES[size]}
+
+
+def spread(first, second):
+    """By how much the larger of two figures exceeds the smaller."""
+    low, high = sorted((first, second))
+    return high / low - 1 if low > 0 else math.inf
+
+
+def steady(passes):
+    """The figures of the first pass that the second does not refute, and the lines that it does."""
+    first, second = passes
+    costs, lines = {}, []
+    for system, workloads in first.items():
+        costs[system] = {}
+        for workload, cost in workloads.items():
+            again = second.get(system, workloads)[workload]
+            # Without a store behind it, tmpfs has nothing to flush.
+            if cost < 10 or spread(cost, again) <= SPREAD:
+                costs[system][workload] = round(cost)
+            else:
+                lines.append(f"{system}/{workload}")
+    total = sum(len(workloads) for system, workloads in first.items() if system in second)
+    if len(lines) > UNSTEADY * total:
+        raise Refused(f"{len(lines)} of {total} lines differ between the passes by more than {SPREAD:.0%}: {', '.join(lines)}")
+    return costs, sorted(lines)
+
+
+def ratios(costs, above, below):
+    """Workload: the cost on ABOVE as a multiple of that on BELOW."""
+    pairs = ((w, cost, costs[below].get(w)) for w, cost in costs[above].items())
+    return {w: cost / base for w, cost, base in pairs if base}
+
+
+def geomean(values):
+    values = list(values)
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def summary(costs):
+    to_ext4 = ratios(costs, "xv6", ANCHOR)
+    worst = max(to_ext4, key=to_ext4.get)
+    return {
+        "geomean_vs_ext4_ordered": round(geomean(to_ext4.values()), 3),
+        "worst_vs_ext4_ordered": round(to_ext4[worst], 3),
+        "worst_workload": worst,
+        "geomean_vs_ext4_journal": round(geomean(ratios(costs, "xv6", "ext4-journal").values()), 3),
+        "geomean_fuse_vs_xv6": round(geomean(ratios(costs, "xv6-fuse", "xv6").values()), 3),
+        "workloads": len(to_ext4),
+    }
+
+
+def take(measured, old, commit, size):
+    """The result to keep, of a run's measurements and the result of before."""
+    costs, unsteady = steady(measured["passes"])
+    return {
+        "release": measured["release"],
+        "commit": commit,
+        "size": size,
+        "unit": "guest instructions per operation",
+        "summary": summary(costs),
+        "cost": costs,
+        "unsteady": unsteady,
+        "gate": old.get("gate", {}),
+    }
+
+
+def short(cost):
+    """12345 as 12.3k: three digits are more than two runs agree on."""
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if cost >= unit * 0.9995:
+            digits = 2 if cost < 10 * unit else 1 if cost < 100 * unit else 0
+            return f"{cost / unit:.{digits}f}{name}"
+    return f"{cost:.0f}"
+
+
+def table(result):
+    """Markdown: a row for each workload, dearest against ext4 first."""
+    costs = result["cost"]
+    to_ext4, to_fuse = ratios(costs, "xv6", ANCHOR), ratios(costs, "xv6-fuse", "xv6")
+    number = lambda system, w: short(costs[system][w]) if w in costs[system] else "unsteady"
+    ratio = lambda values, w: f"{values[w]:.2f}" if w in values else "-"
+    lines = [
+        "| workload | tmpfs | ext4 ordered | ext4 journal | xv6 | xv6 by FUSE | xv6 / ext4 ordered | FUSE / xv6 |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    names = dict.fromkeys(w for workloads in costs.values() for w in workloads)
+    for w in sorted(names, key=lambda w: -to_ext4.get(w, 0)):
+        cells = [number(system, w) for system in FORWARD] + [ratio(to_ext4, w), ratio(to_fuse, w)]
+        lines.append(f"| {w} | " + " | ".join(cells) + " |")
+    s = result["summary"]
+    lines += [
+        "",
+        f"Linux {result['release']}, size {result['size']}: {s['workloads']} workloads, geometric mean of xv6 / ext4 ordered"
+        f" {s['geomean_vs_ext4_ordered']:.2f}, the worst is {s['worst_workload']} with {s['worst_vs_ext4_ordered']:.2f};"
+        f" FUSE / xv6 {s['geomean_fuse_vs_xv6']:.2f}, xv6 / ext4 journal {s['geomean_vs_ext4_journal']:.2f}.",
+    ]
+    return "\n".join(lines)
+
+
+def between_marks(text, result):
+    """TEXT with the table of RESULT between its marks."""
+    head, begin, rest = text.partition("<!-- bench: made by ./dev bench -->\n")
+    _, end, tail = rest.partition("<!-- end of bench -->\n")
+    if not (begin and end):
+        raise Refused("the file has no marks for the table")
+    return f"{head}{begin}{table(result)}\n{end}{tail}"
+
+
+def read(path):
+    path = pathlib.Path(path)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write(path, value):
+    pathlib.Path(path).write_text(json.dumps(value, indent=1) + "\n")
+
+
+def main(arguments):
+    match arguments:
+        case ["request", size, *only] if size in TREES:
+            print(json.dumps(request(size, only)))
+        case ["take", measured, result, commit, size]:
+            write(result, take(read(measured), read(result), commit, size))
+        case ["accept", measured, result]:
+            gate = {w: round(cost) for w, cost in read(measured)["passes"][0]["xv6"].items()}
+            write(result, read(result) | {"gate": gate})
+        case ["table", result]:
+            print(table(read(result)))
+        case ["readme", result, file]:
+            file = pathlib.Path(file)
+            file.write_text(between_marks(file.read_text(), read(result)))
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except Refused as reason:
+        sys.exit(f"report.py: refused: {reason}")

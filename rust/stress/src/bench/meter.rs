@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The stopwatch, and the state of the caches before it starts.
+
+use crate::latency;
+use anyhow::Context;
+use core::time::Duration;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// How long deferred work of the kernel (journal commits, freed memory) gets before the clock
+/// starts. On one processor it would otherwise run on the workload's account.
+const SETTLE: Duration = Duration::from_millis(30);
+
+pub(super) struct Meter {
+    dir: PathBuf,
+    only: Vec<String>,
+}
+
+impl Meter {
+    pub(super) fn new(dir: &Path, only: &[String]) -> anyhow::Result<Self> {
+        let mut entries =
+            fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
+        anyhow::ensure!(
+            entries.all(|e| e.is_ok_and(|e| e.file_name() == "lost+found")),
+            "{} is not empty",
+            dir.display()
+        );
+        Ok(Self {
+            dir: dir.to_owned(),
+            only: only.to_owned(),
+        })
+    }
+
+    /// Whether any of these workloads is to be run.
+    pub(super) fn wants(&self, names: &[&str]) -> bool {
+        self.only.is_empty() || names.iter().any(|name| self.chosen(name))
+    }
+
+    fn chosen(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Writes back what is dirty and lets deferred work come to its end.
+    pub(super) fn settle(&self) -> anyhow::Result<()> {
+        rustix::fs::syncfs(File::open(&self.dir)?)?;
+        thread::sleep(SETTLE);
+        Ok(())
+    }
+
+    /// Empties the caches of the kernel: pages, directory entries, inodes.
+    pub(super) fn cool(&self) -> anyhow::Result<()> {
+        self.settle()?;
+        fs::write("/proc/sys/vm/drop_caches", "3").context("cold workloads need root")?;
+        thread::sleep(SETTLE);
+        Ok(())
+    }
+
+    /// Times `work`, which does `ops` operations, with warm caches.
+    pub(super) fn warm(
+        &self,
+        name: &str,
+        ops: usize,
+        work: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.settle()?;
+        self.time(name, ops, work)
+    }
+
+    /// Times `work` with empty caches.
+    pub(super) fn cold(
+        &self,
+        name: &str,
+        ops: usize,
+        work: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.cool()?;
+        self.time(name, ops, work)
+    }
+
+    /// Times `work` as the caches are.
+    pub(super) fn time(
+        &self,
+        name: &str,
+        ops: usize,
+        work: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let start = latency::now();
+        work().with_context(|| format!("workload {name}"))?;
+        let total = latency::now() - start;
+        if self.chosen(name) {
+            println!(r#"{{"workload":"{name}","ops":{ops},"total":{total}}}"#);
+        }
+        Ok(())
+    }
+}
