@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The operator's tool on a real kernel: it shows everybody the state, loads and refuses modules,
-# upgrades two mounts in use, there and back, stops where an upgrade fails,
+# upgrades two mounts in use, there and back, tries without doing, stops where an upgrade fails,
 # and says by its exit code what was wrong.
 import json
 
 OTHER = "/dev/disk/by-id/virtio-other"
 NEXT = "/etc/bento/next/bento_xv6_*.ko"
 # The exit codes of bentoctl(8).
-PARTIAL, PERMISSION, NOT_FOUND, REFUSED, BUSY, FAILED = 1, 3, 4, 5, 7, 8
+PARTIAL, PERMISSION, NOT_FOUND, REFUSED, INCOMPATIBLE, BUSY, FAILED = 1, 3, 4, 5, 6, 7, 8
 
 
 def ask(command):
@@ -71,13 +71,15 @@ with subtest("modules that cannot work here are refused with the reason"):
     strange = machine.succeed("find /lib/modules -name '*.ko*' ! -name 'bento*' -print -quit").strip()
     says(f"load {strange}", REFUSED, "not a Bento file system")
     says("load /etc/hostname", REFUSED, "not a kernel module")
-    # Another kernel, as text in .modinfo; another ABI, behind the magic number of the operations.
+    # Another kernel, as text in .modinfo; another ABI and, for later, another schema of the
+    # state, behind the magic number of the operations.
     machine.succeed(
         f"""
-        cd /run; cp {NEXT} kernel.ko; cp {NEXT} abi.ko
+        cd /run; cp {NEXT} kernel.ko; cp {NEXT} abi.ko; cp {NEXT} schema.ko
         LC_ALL=C sed -i 's/vermagic=[0-9]/vermagic=5/' kernel.ko
         at=$(LC_ALL=C grep -obUaP 'BENTO\\x00\\x00\\x00[\\x01-\\x30]\\x00\\x00\\x00' abi.ko | head -1 | cut -d: -f1)
         printf '\\x63' | dd of=abi.ko bs=1 seek=$((at + 8)) conv=notrunc status=none
+        printf '\\x63\\0\\0\\0\\x63\\0\\0\\0' | dd of=schema.ko bs=1 seek=$((at + 32)) conv=notrunc status=none
         """
     )
     release = machine.succeed("uname -r").strip()
@@ -85,6 +87,12 @@ with subtest("modules that cannot work here are refused with the reason"):
     says("load /run/abi.ko", REFUSED, "ABI 99", "the loaded bentofs has ABI")
     says("load bento_nonsense", NOT_FOUND, "no installed module")
     assert list(builds()) == [first]
+
+with subtest("a dry run changes nothing, not even what is loaded"):
+    says(f"upgrade {NEXT} --dry-run", 0, "dry run: xv6 0.1.0 -> 0.1.1 would work on 2 mounts")
+    says("upgrade /run/schema.ko --dry-run", INCOMPATIBLE, "state schema", "99 to 99", first)
+    assert list(builds()) == [first]
+    expect_builds(**{one: first, two: first})
 
 with subtest("two mounts in use get another build"):
     hold()
@@ -130,10 +138,11 @@ with subtest("busy: frozen, or an operation that does not end"):
     machine.succeed(f"fsfreeze -u {points[two][1]}")
     disk, where = points[two]
     machine.succeed(f"mkdir {where}/slow; touch {where}/slow/file; sync -f {where}; echo 3 > /proc/sys/vm/drop_caches")
-    arm("op=readdir action=sleep:8000", disk=disk)
+    arm("op=readdir action=sleep:15000", disk=disk)
     background("slow", f"stress op list {where}/slow")
     machine.wait_until_succeeds(f"grep -q idle {inject_file(disk)}", timeout=60)
-    says(f"upgrade {second} --mount {two}", BUSY, "--drain-ms")
+    says(f"upgrade {second} --mount {two} --drain-ms 200", BUSY, "within 200 ms", "--drain-ms")
+    assert ask(f"status {two}")["mounts"][0]["drain_ms"] == 1000
     finish("slow")
     says(f"unload {first}", BUSY, f"serves {one}, {two}")
     says("unload bentofs", BUSY, "in use")
