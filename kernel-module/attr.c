@@ -135,6 +135,8 @@ int bento_leaf_setattr(struct inode *inode, const struct bento_setattr *set, u32
 		err = bento_enter_inode(&call, BENTO_OP_SETATTR, flags, inode, &node);
 		if (err)
 			return err;
+		if (tracepoint_enabled(op_enter))
+			bento_trace_setattr(&call, inode->i_ino, set);
 		err = -EPERM;
 		if (bento_has(&call, needs))
 			err = bento_ops(&call)->setattr(&call.cx, call.fs, node, set);

@@ -35,6 +35,7 @@
 
 #include <linux/completion.h>
 #include <linux/cred.h>
+#include <linux/jump_label.h>
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -44,6 +45,7 @@
 #include <linux/sched/mm.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -168,9 +170,19 @@ struct bento_options {
 	bool nobarrier;
 	u32 errors;			/* enum bento_errors */
 	u32 commit_s;			/* seconds between two commits */
+	u32 failed_wait_ms;		/* how long operations wait for a repair */
+	u32 watchdog_s;			/* 0: off */
 	bool norecovery;		/* these two are told to the file system at mount */
 	bool discard;
 };
+
+/* Leaf calls by operation, and those that ended with an error. Per CPU; only sums mean something. */
+struct bento_counts {
+	u64 calls[BENTO_OP_MAX];
+	u64 errors[BENTO_OP_MAX];
+};
+
+struct bento_latency;			/* stats.c */
 
 struct bento_mount {
 	struct super_block *sb;
@@ -194,7 +206,17 @@ struct bento_mount {
 
 	struct delayed_work commit_work;
 	struct delayed_work read_only_work;	/* errors=remount-ro; holds the mount */
-	struct ratelimit_state log_limit;
+	struct ratelimit_state log_limit;	/* errors and warnings */
+	struct ratelimit_state info_limit;	/* all else that a file system says */
+	atomic_t log_missed;			/* what these two left out */
+
+	struct bento_counts __percpu *counts;
+	struct bento_latency __percpu *latency;	/* allocated when it is asked for, then kept */
+	bool latency_on;
+	bool watching;			/* watchdog= is set, and watch_work runs */
+	spinlock_t watch_lock;
+	struct list_head watched;	/* bento_call.watch_link, under watch_lock */
+	struct delayed_work watch_work;
 
 	struct kobject kobj;
 	struct completion kobj_gone;
@@ -211,7 +233,8 @@ struct bento_mount {
 	atomic64_t panics;
 	atomic64_t ops_failed;
 	spinlock_t error_lock;
-	char last_error[256];		/* these three under error_lock */
+	char last_error[256];		/* these under error_lock */
+	int error_public;		/* so many bytes of it are for everybody */
 	u32 events;			/* how many there were */
 	struct bento_event history[BENTO_HISTORY];
 };
@@ -278,6 +301,11 @@ struct bento_call {
 	u64 fs;				/* inst->fs */
 	unsigned int nofs;
 	bool gated;			/* holds bm->gate */
+	bool watched;			/* these three only while somebody observes (start != 0) */
+	bool told;
+	struct list_head watch_link;
+	u64 start;			/* ns of ktime; 0: nobody observes */
+	u64 made;			/* inode number that the call found or made, for tracing */
 };
 
 /* bento_enter() flags */
@@ -365,6 +393,12 @@ static inline bool bento_offers(const struct bento_mount *bm, u64 ops)
 	return offers;
 }
 
+/*
+ * Waits, by mount option failed_wait, until a failed mount is repaired. False: it is not, or the
+ * caller must not wait. Outside leaf calls; as at the closed gate any lock may be held.
+ */
+bool bento_await_repair(struct bento_mount *bm, u32 flags);
+
 /* Gate without the instance, for upgrade.c and super.c. */
 int bento_gate_init(struct bento_mount *bm);
 void bento_gate_exit(struct bento_mount *bm);
@@ -379,6 +413,58 @@ struct bento_cx *bento_cx_find(void);
 int bento_cx_secret_init(void);
 /* Walks: drop all nodes of an instance (which no call uses any more) and wait for the last. */
 void bento_nodes_drop_all(struct bento_inst *inst);
+
+/* -------------------------------------------- trace.c, stats.c, watchdog.c */
+
+/* What a leaf call is asked to do, for the tracepoint op_enter; README.md tells the meaning. */
+struct bento_what {
+	u64 ino;
+	u64 a, b, c;
+	const void *name;
+	const void *name2;
+	u32 name_len;
+	u32 name2_len;
+};
+
+DECLARE_TRACEPOINT(op_enter);
+DECLARE_TRACEPOINT(op_exit);
+DECLARE_TRACEPOINT(upgrade_phase);
+DECLARE_TRACEPOINT(panic);
+
+void bento_trace_enter(const struct bento_call *call, const struct bento_what *what);
+void bento_trace_exit(const struct bento_call *call, int result);
+void bento_trace_stamps(const struct bento_mount *bm, const struct bento_stamps *st);
+void bento_trace_phase(const struct bento_mount *bm, const char *phase, u64 ns);
+void bento_trace_panic(const struct bento_mount *bm, u32 op, const u8 *text, u32 len);
+void bento_trace_setattr(const struct bento_call *call, u64 ino, const struct bento_setattr *set);
+
+/* Once in each leaf call, when its node is known: bento_trace(&call, ino, .a = mode, ...). Costs
+ * a no-op while nobody traces; then the arguments are not even computed. */
+#define bento_trace(call, number, ...)							\
+	do {										\
+		if (tracepoint_enabled(op_enter))					\
+			bento_trace_enter(call, &(const struct bento_what) {		\
+					.ino = (number), ##__VA_ARGS__ });		\
+	} while (0)
+#define BENTO_TRACE_QSTR(q)	.name = (q)->name, .name_len = (q)->len
+
+DECLARE_STATIC_KEY_FALSE(bento_observe_key);
+/* The slow sides of bento_enter() and bento_leave() while something is timed or watched. */
+void bento_observe_begin(struct bento_call *call);
+void bento_observe_end(struct bento_call *call, int ret);
+ssize_t bento_ops_show(struct bento_mount *bm, char *buf);
+int bento_stats_init(struct bento_mount *bm);
+void bento_stats_exit(struct bento_mount *bm);
+void bento_debugfs_add(struct bento_mount *bm);
+void bento_debugfs_remove(struct bento_mount *bm);
+void bento_debugfs_init(void);
+void bento_debugfs_exit(void);
+
+void bento_watch_init(struct bento_mount *bm);
+void bento_watch_set(struct bento_mount *bm, u32 seconds);
+void bento_watch_begin(struct bento_call *call);
+void bento_watch_end(struct bento_call *call);
+u32 bento_stuck(struct bento_mount *bm);
 
 /* ------------------------------------------------------------- instance.c */
 
@@ -404,7 +490,7 @@ void bento_options_init(struct bento_options *opt);
 /* -ENOPARAM: not one of ours. */
 int bento_options_parse(struct fs_context *fc, struct fs_parameter *param,
 			struct bento_options *opt);
-void bento_options_remount(struct bento_options *opt, const struct bento_options *new);
+void bento_options_remount(struct bento_mount *bm, const struct bento_options *new);
 int bento_options_check(struct fs_context *fc, const struct bento_options *opt, bool rdonly);
 int bento_options_check_remount(struct fs_context *fc, const struct bento_options *opt,
 				const struct bento_options *new, bool rdonly);
@@ -502,9 +588,6 @@ void bento_panic_init(void);
 void bento_inst_fail(struct bento_inst *inst);
 int bento_inject_hit(struct bento_inst *inst);	/* slow path of bento_inject_check() */
 void bento_inject_add(struct bento_mount *bm);
-void bento_inject_remove(struct bento_mount *bm);
-int bento_inject_init(void);
-void bento_inject_exit(void);
 const char *bento_op_name(u32 op);
 
 /* 0: go on; 1: panic now; -EIO. */
@@ -521,6 +604,7 @@ int bento_sysfs_init(void);
 void bento_sysfs_exit(void);
 /* What last_error shows from now on; any process context, also inside leaf calls. */
 __printf(2, 3) void bento_last_error(struct bento_mount *bm, const char *fmt, ...);
+void bento_last_error_panic(struct bento_mount *bm, u32 op, const u8 *text, u32 len);
 int bento_sysfs_add(struct bento_mount *bm);
 void bento_sysfs_remove(struct bento_mount *bm);
 

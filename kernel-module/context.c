@@ -126,7 +126,7 @@ static int bento_reconfigure(struct fs_context *fc)
 		}
 	}
 	mutex_lock(&bm->upgrade_mutex);
-	bento_options_remount(&bm->opt, &ctx->opt);
+	bento_options_remount(bm, &ctx->opt);
 	if (rdonly == sb_rdonly(sb)) {
 		/* The period may have changed. */
 		if (!rdonly)

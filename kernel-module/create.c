@@ -89,11 +89,15 @@ static int bento_make_leaf(struct inode *dir, struct inode *inode, u32 op,
 	err = bento_enter_inode(&call, op, 0, dir, &node);
 	if (err)
 		return err;
+	call.cx.uid = i_uid_read(inode);
+	call.cx.gid = i_gid_read(inode);
+	bento_trace(&call, dir->i_ino, .a = in->mode,
+		    .b = call.cx.uid | (u64)call.cx.gid << 32, .c = in->rdev,
+		    .name = in->name, .name_len = in->name_len,
+		    .name2 = in->target, .name2_len = in->target_len);
 	err = bento_make_allowed(&call, in);
 	if (err)
 		return bento_leave(&call, err);
-	call.cx.uid = i_uid_read(inode);
-	call.cx.gid = i_gid_read(inode);
 	err = bento_make_call(&call, node, in, &entry);
 	if (err)
 		return bento_leave(&call, err);
@@ -105,6 +109,7 @@ static int bento_make_leaf(struct inode *dir, struct inode *inode, u32 op,
 		return bento_leave(&call, err);
 	}
 	inode->i_ino = entry.attr.ino;
+	call.made = entry.attr.ino;
 	bento_attr_apply(inode, &entry.attr, BENTO_APPLY_ALL);
 	bento_node_attach(&call, inode, entry.node);
 	return bento_leave(&call, 0);

@@ -34,6 +34,7 @@ static int bento_leaf_readdir(struct inode *dir, loff_t pos, struct bento_readdi
 	err = bento_enter_inode(&call, BENTO_OP_READDIR, 0, dir, &node);
 	if (err)
 		return err;
+	bento_trace(&call, dir->i_ino, .a = cookie);
 	err = bento_ops(&call)->readdir(&call.cx, call.fs, node, cookie, rd->buf,
 					BENTO_READDIR_BUF, &rd->used, &rd->more);
 	err = bento_leave(&call, err);
@@ -118,7 +119,7 @@ static int bento_iterate(struct file *file, struct dir_context *ctx)
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	rd.buf = kmalloc(BENTO_READDIR_BUF, GFP_KERNEL);
+	rd.buf = kzalloc(BENTO_READDIR_BUF, GFP_KERNEL);
 	if (!rd.buf)
 		return -ENOMEM;
 	do {

@@ -105,6 +105,8 @@ int bento_shutdown(struct super_block *sb, enum bento_shutdown how)
 	if (!bm->shutdown) {
 		WRITE_ONCE(bm->shutdown, true);
 		bento_inst_fail(bm->inst);
+		/* Whoever waits for a repair (failed_wait=) waits in vain. */
+		wake_up_all(&bm->gate_wq);
 		bento_last_error(bm, "shut down by process %u", current->tgid);
 		bento_err(bm, "shut down by process %u (%s): operations return EIO until it is unmounted",
 			  current->tgid, current->comm);

@@ -85,9 +85,11 @@ static struct dentry *bento_get_parent(struct dentry *child)
 	err = bento_enter_inode(&call, BENTO_OP_PARENT, 0, dir, &node);
 	if (err)
 		return ERR_PTR(err);
+	bento_trace(&call, dir->i_ino);
 	err = -ESTALE;
 	if (bento_has(&call, BENTO_OPS_EXPORT))
 		err = bento_ops(&call)->parent(&call.cx, call.fs, node, &ino);
+	call.made = ino;
 	err = bento_leave(&call, err);
 	return err ? ERR_PTR(err) : d_obtain_alias(bento_iget(dir->i_sb, ino));
 }

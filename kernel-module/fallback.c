@@ -26,6 +26,7 @@ static bool bento_can_write(struct inode *inode)
 
 	if (bento_enter(&call, BENTO_OP_WRITE, 0, BENTO_M(inode->i_sb)))
 		return false;
+	bento_trace(&call, inode->i_ino);
 	has = bento_has(&call, BENTO_OPS_WRITE);
 	bento_leave(&call, 0);
 	return has;
@@ -41,6 +42,7 @@ static int bento_leaf_write(struct inode *inode, loff_t pos, const u8 *data, u32
 	ret = bento_enter_inode(&call, BENTO_OP_WRITE, flags, inode, &node);
 	if (ret)
 		return ret;
+	bento_trace(&call, inode->i_ino, .a = pos, .b = len);
 	ret = -EROFS;
 	if (bento_has(&call, BENTO_OPS_WRITE))
 		ret = bento_ops(&call)->write(&call.cx, call.fs, node, pos, data, len);
@@ -57,6 +59,7 @@ static int bento_leaf_read(struct inode *inode, loff_t pos, u8 *data, u32 len)
 	ret = bento_enter_inode(&call, BENTO_OP_READ, 0, inode, &node);
 	if (ret)
 		return ret;
+	bento_trace(&call, inode->i_ino, .a = pos, .b = len);
 	ret = -EIO;
 	if (bento_has(&call, BENTO_OPS_READ))
 		ret = bento_ops(&call)->read(&call.cx, call.fs, node, pos, data, len);
@@ -69,8 +72,11 @@ static int bento_fallback_read_folio(struct file *file, struct folio *folio)
 	struct inode *inode = folio->mapping->host;
 	u32 len = folio_size(folio);
 	u8 *data = kmap_local_folio(folio, 0);
-	int ret = bento_leaf_read(inode, folio_pos(folio), data, len);
+	int ret;
 
+	/* Users see it up to where the file system says that it has filled it. */
+	memset(data, 0, len);
+	ret = bento_leaf_read(inode, folio_pos(folio), data, len);
 	if (ret >= 0) {
 		memset(data + ret, 0, len - ret);
 		flush_dcache_folio(folio);

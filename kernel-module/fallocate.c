@@ -30,6 +30,7 @@ static int bento_leaf_fallocate_step(struct inode *inode, const struct bento_fal
 	err = bento_enter_inode(&call, BENTO_OP_FALLOCATE, 0, inode, &node);
 	if (err)
 		return err;
+	bento_trace(&call, inode->i_ino, .a = in->offset | in->mode, .b = in->len, .c = in->size);
 	if (!bento_has(&call, BENTO_OPS_FALLOCATE))
 		return bento_leave(&call, -EOPNOTSUPP);
 	err = bento_ops(&call)->fallocate(&call.cx, call.fs, node, in);

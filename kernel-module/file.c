@@ -261,6 +261,7 @@ int bento_leaf_fsync(struct inode *inode, bool datasync)
 	err = bento_enter_inode(&call, BENTO_OP_FSYNC, 0, inode, &node);
 	if (err)
 		return err;
+	bento_trace(&call, inode->i_ino, .a = datasync);
 	has = bento_has(&call, BENTO_OPS_SYNC);
 	if (has)
 		err = bento_ops(&call)->fsync(&call.cx, call.fs, node, datasync);

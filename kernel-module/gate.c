@@ -179,6 +179,8 @@ static __always_inline void bento_call_begin(struct bento_call *call, u32 op)
 	cx->inst = (u64)(unsigned long)call->inst;
 	cx->op = op;
 	cx->flags = 0;
+	call->start = 0;
+	call->made = 0;
 	cx->uid = from_kuid_munged(sb->s_user_ns, current_fsuid());
 	cx->gid = from_kgid_munged(sb->s_user_ns, current_fsgid());
 	cx->pid = current->tgid;
@@ -190,6 +192,9 @@ static __always_inline void bento_call_begin(struct bento_call *call, u32 op)
 	call->nofs = memalloc_nofs_save();
 	/* Last: from here on the panic handler can find this context. */
 	WRITE_ONCE(cx->magic, bento_cx_secret ^ (u64)(unsigned long)cx);
+	this_cpu_inc(call->bm->counts->calls[op]);
+	if (static_branch_unlikely(&bento_observe_key))
+		bento_observe_begin(call);
 }
 
 static int bento_gate_pass(struct bento_mount *bm, u32 op, u32 flags)
@@ -215,17 +220,31 @@ static void bento_gate_leave(struct bento_mount *bm, u32 op)
 		bento_slow_leave(bm);
 }
 
+bool bento_await_repair(struct bento_mount *bm, u32 flags)
+{
+	u32 ms = READ_ONCE(bm->opt.failed_wait_ms);
+
+	if (!ms || flags & BENTO_ENTER_NOKILL)
+		return false;
+	return wait_event_killable_timeout(bm->gate_wq,
+					   !bento_failed(bm) || READ_ONCE(bm->shutdown),
+					   msecs_to_jiffies(ms)) > 0 && !READ_ONCE(bm->shutdown);
+}
+
 int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm)
 {
 	struct bento_inst *inst;
 	int err;
 
+again:
 	err = bento_gate_pass(bm, op, flags);
 	if (unlikely(err))
 		return err;
 	inst = READ_ONCE(bm->inst);
 	if (unlikely(READ_ONCE(inst->failed))) {
 		bento_gate_leave(bm, op);
+		if (bento_await_repair(bm, flags))
+			goto again;
 		atomic64_inc(&bm->ops_failed);
 		return -EIO;
 	}
@@ -244,6 +263,7 @@ void bento_enter_inst(struct bento_call *call, u32 op, struct bento_inst *inst)
 	call->inst = inst;
 	call->gated = false;
 	bento_call_begin(call, op);
+	bento_trace(call, 0);
 }
 
 int bento_leave(struct bento_call *call, int ret)
@@ -251,10 +271,15 @@ int bento_leave(struct bento_call *call, int ret)
 	struct bento_mount *bm = call->bm;
 
 	WRITE_ONCE(call->cx.magic, 0);
+	if (tracepoint_enabled(op_exit))
+		bento_trace_exit(call, ret);
+	if (unlikely(call->start))
+		bento_observe_end(call, ret);
 	memalloc_nofs_restore(call->nofs);
 	if (unlikely(ret < 0)) {
 		if (ret < -MAX_ERRNO)
 			ret = -EIO;
+		this_cpu_inc(bm->counts->errors[call->cx.op]);
 		if (call->gated && READ_ONCE(call->inst->failed))
 			atomic64_inc(&bm->ops_failed);
 	}
@@ -274,8 +299,10 @@ int bento_enter_inode(struct bento_call *call, u32 op, u32 flags, struct inode *
 	if (unlikely(err))
 		return err;
 	err = bento_node(call, inode, node);
-	if (unlikely(err))
+	if (unlikely(err)) {
+		bento_trace(call, inode->i_ino);
 		err = bento_leave(call, err);
+	}
 	return err;
 }
 

@@ -18,8 +18,6 @@ static bool inject;
 module_param(inject, bool, 0444);
 MODULE_PARM_DESC(inject, "offer fault injection in debugfs, for tests (default no)");
 
-static struct dentry *bento_debugfs;
-
 enum bento_action { BENTO_ACT_PANIC, BENTO_ACT_SLEEP, BENTO_ACT_SLEEPPANIC, BENTO_ACT_EIO };
 
 /* "panic" is panic!(), "panic:NAME" another way: enum bento_panic. */
@@ -169,6 +167,8 @@ static ssize_t bento_inject_write(struct file *file, const char __user *ubuf, si
 	char *text;
 	int err;
 
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	if (len > 128)
 		return -EINVAL;
 	text = memdup_user_nul(ubuf, len);
@@ -215,27 +215,6 @@ static const struct file_operations bento_inject_fops = {
 
 void bento_inject_add(struct bento_mount *bm)
 {
-	if (!inject)
-		return;
-	bm->debugfs = debugfs_create_dir(bm->id, bento_debugfs);
-	debugfs_create_file("inject", 0600, bm->debugfs, bm, &bento_inject_fops);
-}
-
-/* debugfs waits for readers and writers of the file. */
-void bento_inject_remove(struct bento_mount *bm)
-{
-	debugfs_remove_recursive(bm->debugfs);
-	bm->debugfs = NULL;
-}
-
-int __init bento_inject_init(void)
-{
 	if (inject)
-		bento_debugfs = debugfs_create_dir("bentofs", NULL);
-	return 0;
-}
-
-void bento_inject_exit(void)
-{
-	debugfs_remove_recursive(bento_debugfs);
+		debugfs_create_file("inject", 0600, bm->debugfs, bm, &bento_inject_fops);
 }

@@ -108,6 +108,7 @@ static int bento_inode_load(struct inode *inode)
 	err = bento_enter(&call, BENTO_OP_LOAD, 0, bm);
 	if (err)
 		return err;
+	bento_trace(&call, inode->i_ino);
 	err = bento_ops(&call)->load(&call.cx, call.fs, inode->i_ino, &entry);
 	if (err)
 		return bento_leave(&call, err);
@@ -163,6 +164,7 @@ static void bento_forget(struct inode *inode)
 		err = bento_enter_inode(&call, BENTO_OP_FORGET, BENTO_ENTER_NOKILL, inode, &node);
 		if (err)
 			break;
+		bento_trace(&call, inode->i_ino);
 		err = bento_ops(&call)->forget(&call.cx, call.fs, node);
 		err = bento_leave(&call, err);
 		cond_resched();

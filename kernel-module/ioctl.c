@@ -32,6 +32,7 @@ static int bento_leaf_trim(struct super_block *sb, struct bento_trim *range)
 	sb_start_write(sb);
 	err = sb_rdonly(sb) ? -EROFS : bento_enter(&call, BENTO_OP_TRIM, 0, BENTO_M(sb));
 	if (!err) {
+		bento_trace(&call, 0, .a = range->start, .b = range->end, .c = range->min_len);
 		err = -EOPNOTSUPP;
 		if (bento_has(&call, BENTO_OPS_TRIM))
 			err = bento_ops(&call)->trim(&call.cx, call.fs, range);

@@ -22,7 +22,7 @@ static int __init bentofs_init(void)
 	err = bento_sysfs_init();
 	if (err)
 		goto cache;
-	bento_inject_init();
+	bento_debugfs_init();
 	pr_info("ABI %u\n", BENTO_ABI_VERSION);
 	return 0;
 cache:
@@ -40,7 +40,7 @@ static void __exit bentofs_exit(void)
 {
 	/* The last steps of an unmount, after which nothing else is queued. */
 	destroy_workqueue(bento_mount_wq);
-	bento_inject_exit();
+	bento_debugfs_exit();
 	bento_sysfs_exit();
 	bento_inode_cache_exit();
 	destroy_workqueue(bento_wq);

@@ -102,6 +102,7 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
 				flags & BENTO_MAP_NOKILL ? BENTO_ENTER_NOKILL : 0, inode, &node);
 	if (err)
 		return err;
+	bento_trace(&call, inode->i_ino, .a = start, .b = len);
 	if (!alloc) {
 		err = bento_ops(&call)->map(&call.cx, call.fs, node, start, len, &map->ext);
 	} else if (!bento_has(&call, BENTO_OPS_ALLOCATE)) {
@@ -140,7 +141,10 @@ int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct 
 	int err = 0;
 
 	/* No new data I/O by extents that a repair may give to other files. */
-	if (unlikely(bento_failed(BENTO_M(inode->i_sb))))
+	if (unlikely(bento_failed(BENTO_M(inode->i_sb))) &&
+	    (flags & BENTO_MAP_NOWAIT ||
+	     !bento_await_repair(BENTO_M(inode->i_sb),
+				 flags & BENTO_MAP_NOKILL ? BENTO_ENTER_NOKILL : 0)))
 		return -EIO;
 	if (bento_map_recall(bi, pos, map) &&
 	    !(flags & BENTO_MAP_ALLOCATE && map->ext.kind == BENTO_EXTENT_HOLE))
@@ -197,6 +201,7 @@ int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten)
 	err = bento_enter_inode(&call, BENTO_OP_COMMIT, BENTO_ENTER_NOKILL, inode, &node);
 	if (err)
 		goto unlock;
+	bento_trace(&call, inode->i_ino, .a = start, .b = end - start, .c = size);
 	err = bento_ops(&call)->commit(&call.cx, call.fs, node, start, end - start, size);
 	WRITE_ONCE(bi->map_seq, bi->map_seq + 1);
 	if (!err) {

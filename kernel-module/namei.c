@@ -32,8 +32,10 @@ static struct dentry *bento_lookup(struct inode *dir, struct dentry *dentry, uns
 	err = bento_enter_inode(&call, BENTO_OP_LOOKUP, 0, dir, &node);
 	if (err)
 		return ERR_PTR(err);
+	bento_trace(&call, dir->i_ino, BENTO_TRACE_QSTR(&dentry->d_name));
 	err = bento_ops(&call)->lookup(&call.cx, call.fs, node, dentry->d_name.name,
 				       dentry->d_name.len, &ino);
+	call.made = ino;
 	err = bento_leave(&call, err);
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
@@ -63,6 +65,7 @@ static int bento_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	err = bento_enter_inode(&call, BENTO_OP_LINK, 0, dir, &dir_node);
 	if (err)
 		return err;
+	bento_trace(&call, dir->i_ino, .a = inode->i_ino, BENTO_TRACE_QSTR(&dentry->d_name));
 	err = bento_node(&call, inode, &node);
 	if (!err && !bento_has(&call, BENTO_OPS_LINK))
 		err = -EPERM;
@@ -96,6 +99,7 @@ static int bento_remove(struct inode *dir, struct dentry *dentry, u32 op)
 	err = bento_enter_inode(&call, op, 0, dir, &dir_node);
 	if (err)
 		return err;
+	bento_trace(&call, dir->i_ino, .a = inode->i_ino, BENTO_TRACE_QSTR(name));
 	err = bento_node(&call, inode, &node);
 	if (err)
 		return bento_leave(&call, err);
@@ -187,6 +191,9 @@ static int bento_rename(bento_idmap *idmap, struct inode *old_dir, struct dentry
 	err = bento_enter(&call, BENTO_OP_RENAME, 0, BENTO_M(old_dir->i_sb));
 	if (err)
 		return err;
+	bento_trace(&call, old_dir->i_ino, .a = new_dir->i_ino, .b = r.inode->i_ino, .c = in.flags,
+		    BENTO_TRACE_QSTR(&old->d_name), .name2 = new->d_name.name,
+		    .name2_len = new->d_name.len);
 	err = bento_rename_nodes(&call, &r, &in);
 	if (!err && !bento_has(&call, BENTO_OPS_RENAME))
 		err = -EPERM;
@@ -214,6 +221,7 @@ static int bento_leaf_readlink(struct inode *inode, char *buf)
 	ret = bento_enter_inode(&call, BENTO_OP_READLINK, 0, inode, &node);
 	if (ret)
 		return ret;
+	bento_trace(&call, inode->i_ino);
 	ret = -EINVAL;
 	if (bento_has(&call, BENTO_OPS_SYMLINK))
 		ret = bento_ops(&call)->readlink(&call.cx, call.fs, node, (u8 *)buf, PATH_MAX);
@@ -235,7 +243,7 @@ static const char *bento_get_link(struct dentry *dentry, struct inode *inode,
 
 	if (!dentry)
 		return ERR_PTR(-ECHILD);
-	buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	buf = kzalloc(PATH_MAX, GFP_KERNEL);
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
 	len = bento_leaf_readlink(inode, buf);

@@ -13,10 +13,13 @@
 /* Seconds between two commits: what mount gives it, and what is allowed. */
 #define BENTO_COMMIT_DEFAULT	5
 #define BENTO_COMMIT_MAX	900
+/* An hour, in ms and in seconds. */
+#define BENTO_FAILED_WAIT_MAX	3600000
+#define BENTO_WATCHDOG_MAX	3600
 
 enum {
 	BENTO_OPT_PANIC, BENTO_OPT_ERRORS, BENTO_OPT_COMMIT, BENTO_OPT_BARRIER,
-	BENTO_OPT_NORECOVERY, BENTO_OPT_DISCARD,
+	BENTO_OPT_NORECOVERY, BENTO_OPT_DISCARD, BENTO_OPT_FAILED_WAIT, BENTO_OPT_WATCHDOG,
 };
 
 static const struct constant_table bento_panic_words[] = {
@@ -39,6 +42,8 @@ static const struct fs_parameter_spec bento_parameters[] = {
 	fsparam_flag_no("barrier", BENTO_OPT_BARRIER),
 	fsparam_flag("norecovery", BENTO_OPT_NORECOVERY),
 	fsparam_flag_no("discard", BENTO_OPT_DISCARD),
+	fsparam_u32("failed_wait", BENTO_OPT_FAILED_WAIT),
+	fsparam_u32("watchdog", BENTO_OPT_WATCHDOG),
 	{ }
 };
 
@@ -77,6 +82,18 @@ int bento_options_parse(struct fs_context *fc, struct fs_parameter *param,
 		break;
 	case BENTO_OPT_DISCARD:
 		opt->discard = !result.negated;
+		break;
+	case BENTO_OPT_FAILED_WAIT:
+		if (result.uint_32 > BENTO_FAILED_WAIT_MAX)
+			return invalf(fc, "option failed_wait=%u: must be 0 to %u milliseconds",
+				      result.uint_32, BENTO_FAILED_WAIT_MAX);
+		opt->failed_wait_ms = result.uint_32;
+		break;
+	case BENTO_OPT_WATCHDOG:
+		if (result.uint_32 > BENTO_WATCHDOG_MAX)
+			return invalf(fc, "option watchdog=%u: must be 0 to %u seconds",
+				      result.uint_32, BENTO_WATCHDOG_MAX);
+		opt->watchdog_s = result.uint_32;
 		break;
 	}
 	return 0;
@@ -118,8 +135,10 @@ u32 bento_mount_flags(const struct bento_mount *bm, bool rdonly)
 }
 
 /* Readers take no lock: each option is a word of its own. */
-void bento_options_remount(struct bento_options *opt, const struct bento_options *new)
+void bento_options_remount(struct bento_mount *bm, const struct bento_options *new)
 {
+	struct bento_options *opt = &bm->opt;
+
 	if (new->given & (1U << BENTO_OPT_PANIC))
 		WRITE_ONCE(opt->oops_on_panic, new->oops_on_panic);
 	if (new->given & (1U << BENTO_OPT_ERRORS))
@@ -128,6 +147,10 @@ void bento_options_remount(struct bento_options *opt, const struct bento_options
 		WRITE_ONCE(opt->commit_s, new->commit_s);
 	if (new->given & (1U << BENTO_OPT_BARRIER))
 		WRITE_ONCE(opt->nobarrier, new->nobarrier);
+	if (new->given & (1U << BENTO_OPT_FAILED_WAIT))
+		WRITE_ONCE(opt->failed_wait_ms, new->failed_wait_ms);
+	if (new->given & (1U << BENTO_OPT_WATCHDOG))
+		bento_watch_set(bm, new->watchdog_s);
 }
 
 /* For /proc/mounts: what differs from the defaults. */
@@ -149,6 +172,10 @@ int bento_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",norecovery");
 	if (opt->discard)
 		seq_puts(m, ",discard");
+	if (opt->failed_wait_ms)
+		seq_printf(m, ",failed_wait=%u", opt->failed_wait_ms);
+	if (opt->watchdog_s)
+		seq_printf(m, ",watchdog=%u", opt->watchdog_s);
 	if (*bm->options) {
 		seq_putc(m, ',');
 		seq_escape(m, bm->options, " \t\n\\");

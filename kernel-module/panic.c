@@ -15,8 +15,8 @@
 
 #include "bentofs_i.h"
 
-/* bento_cx.flags */
-#define BENTO_CX_PANICKING	(1U << 0)
+/* bento_cx.flags; the low bits are those of bento_abi.h */
+#define BENTO_CX_PANICKING	(1U << 31)
 
 #define BENTO_TRACE_MAX		24
 
@@ -121,8 +121,7 @@ static void bento_panic_report(const struct bento_cx *cx, const struct bento_ins
 	pr_err("%s: %s panicked in %s of process %u: %*pE\n", id, bento_build_id(inst->build),
 	       bento_op_name(cx->op), cx->pid, (int)min(len, 512U), text);
 	bento_backtrace(id);
-	bento_last_error(inst->bm, "panic in %s: %*pE", bento_op_name(cx->op),
-			 (int)min(len, 200U), text);
+	bento_last_error_panic(inst->bm, cx->op, text, len);
 	/* The instance of a mount or an upgrade that has not succeeded yet serves nobody. */
 	if (inst == READ_ONCE(inst->bm->inst) && inst->fs)
 		pr_err("%s: the mount FAILED: operations return EIO until it is repaired by an upgrade or unmounted\n",
@@ -149,6 +148,8 @@ void bento_ks_on_panic(const __u8 *text, __u32 len)
 	if (!first)
 		return;
 	atomic64_inc(&inst->bm->panics);
+	if (tracepoint_enabled(panic))
+		bento_trace_panic(inst->bm, cx->op, text, len);
 	bento_panic_report(cx, inst, text, len);
 	if (READ_ONCE(inst->bm->opt.oops_on_panic))
 		bento_ks_bug();

@@ -41,6 +41,7 @@ static int bento_leaf_prepare(struct bento_mount *bm)
 	err = bento_enter(&call, BENTO_OP_PREPARE, 0, bm);
 	if (err)
 		return err;
+	bento_trace(&call, 0);
 	return bento_leave(&call, bento_ops(&call)->prepare(&call.cx, call.fs));
 }
 
@@ -52,6 +53,7 @@ static int bento_leaf_try_export(struct bento_mount *bm, struct bento_state *sta
 	err = bento_enter(&call, BENTO_OP_TRY_EXPORT, 0, bm);
 	if (err)
 		return err;
+	bento_trace(&call, 0);
 	return bento_leave(&call, bento_ops(&call)->export_state(&call.cx, call.fs, state));
 }
 

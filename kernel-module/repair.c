@@ -71,6 +71,7 @@ static bool bento_dentry_stale(struct inode *dir, struct dentry *dentry)
 	err = bento_enter_inode(&call, BENTO_OP_LOOKUP, BENTO_ENTER_NOKILL, dir, &node);
 	if (err)
 		return err == -ESTALE;
+	bento_trace(&call, dir->i_ino, BENTO_TRACE_QSTR(&dentry->d_name));
 	err = bento_ops(&call)->lookup(&call.cx, call.fs, node, dentry->d_name.name,
 				       dentry->d_name.len, &ino);
 	err = bento_leave(&call, err);

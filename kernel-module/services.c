@@ -78,15 +78,33 @@ static struct bento_mount *bento_current_mount(void)
 	return cx ? ((struct bento_inst *)(unsigned long)cx->inst)->bm : NULL;
 }
 
+/* Says how many lines were left out before this one. */
+static void bento_log_missed(struct bento_mount *bm)
+{
+	int missed = atomic_xchg(&bm->log_missed, 0);
+
+	if (unlikely(missed))
+		bento_warn(bm, "%d messages suppressed", missed);
+}
+
 void bento_ks_log(struct bento_dev *dev, __u32 level, const __u8 *text, __u32 len)
 {
 	static DEFINE_RATELIMIT_STATE(no_mount, 5 * HZ, 20);
+	struct ratelimit_state *limit = &no_mount;
 	struct bento_mount *bm = dev ? dev->bm : bento_current_mount();
 	const char *id = bm ? bm->id : "file system";
 	int n = min(len, 512U);
 
-	if (!__ratelimit(bm ? &bm->log_limit : &no_mount))
+	/* Chatter must not use up the lines of errors. */
+	if (bm)
+		limit = level <= 2 ? &bm->log_limit : &bm->info_limit;
+	if (!__ratelimit(limit)) {
+		if (bm)
+			atomic_inc(&bm->log_missed);
 		return;
+	}
+	if (bm)
+		bento_log_missed(bm);
 	/* %pE escapes what is not printable: a name on disk must not forge log lines. */
 	switch (level) {
 	case 1:

@@ -32,6 +32,7 @@ int bento_leaf_sync(struct bento_mount *bm)
 	err = bento_enter(&call, BENTO_OP_SYNC, BENTO_ENTER_NOKILL, bm);
 	if (err)
 		return err;
+	bento_trace(&call, 0);
 	if (bento_has(&call, BENTO_OPS_SYNC))
 		err = bento_ops(&call)->sync(&call.cx, call.fs);
 	return bento_leave(&call, err);
@@ -90,6 +91,7 @@ static int bento_statfs(struct dentry *dentry, struct kstatfs *stat)
 	err = bento_enter(&call, BENTO_OP_STATFS, 0, BENTO_M(sb));
 	if (err)
 		return err;
+	bento_trace(&call, 0);
 	err = bento_ops(&call)->statfs(&call.cx, call.fs, &out);
 	err = bento_leave(&call, err);
 	if (err)
@@ -118,6 +120,7 @@ static void bento_mount_shut(struct bento_mount *bm)
 		return;
 	bm->shut = true;
 	cancel_delayed_work_sync(&bm->commit_work);
+	bento_watch_set(bm, 0);
 	bento_nodes_drop_all(inst);
 	if (inst->fs && !READ_ONCE(inst->failed)) {
 		bento_enter_inst(&call, BENTO_OP_UNMOUNT, inst);
@@ -136,7 +139,7 @@ static void bento_put_super(struct super_block *sb)
 	struct bento_mount *bm = BENTO_M(sb);
 
 	bento_type_remove_mount(bm);
-	bento_inject_remove(bm);
+	bento_debugfs_remove(bm);
 	bento_sysfs_remove(bm);
 	bento_mount_shut(bm);
 }
@@ -161,6 +164,7 @@ static void bento_mount_free(struct bento_mount *bm)
 	if (bm->inst)
 		bento_inst_free(bm->inst);
 	bento_gate_exit(bm);
+	bento_stats_exit(bm);
 	kfree(bm->options);
 	kfree(bm);
 }
@@ -190,7 +194,8 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	bm = kzalloc(sizeof(*bm), GFP_KERNEL);
 	if (!bm)
 		return NULL;
-	if (bento_gate_init(bm)) {
+	if (bento_stats_init(bm) || bento_gate_init(bm)) {
+		bento_stats_exit(bm);
 		kfree(bm);
 		return NULL;
 	}
@@ -205,8 +210,11 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	spin_lock_init(&bm->error_lock);
 	INIT_DELAYED_WORK(&bm->commit_work, bento_commit_work);
 	bento_errors_init(bm);
+	bento_watch_init(bm);
 	ratelimit_state_init(&bm->log_limit, 5 * HZ, 20);
 	ratelimit_set_flags(&bm->log_limit, RATELIMIT_MSG_ON_RELEASE);
+	ratelimit_state_init(&bm->info_limit, 5 * HZ, 20);
+	ratelimit_set_flags(&bm->info_limit, RATELIMIT_MSG_ON_RELEASE);
 	if (sb->s_bdev)
 		strscpy(bm->id, sb->s_id, sizeof(bm->id));
 	else
@@ -304,7 +312,8 @@ int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 		bento_sysfs_remove(bm);
 		return err;
 	}
-	bento_inject_add(bm);
+	bento_debugfs_add(bm);
+	bento_watch_set(bm, bm->opt.watchdog_s);
 	bento_type_add_mount(bm);
 	if (!sb_rdonly(sb))
 		bento_commit_schedule(bm);

@@ -28,6 +28,8 @@ static ssize_t prefer_store(struct kobject *kobj, struct kobj_attribute *attr, c
 	char *name;
 	int err;
 
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	name = kstrndup(buf, len, GFP_KERNEL);
 	if (!name)
 		return -ENOMEM;
@@ -171,8 +173,10 @@ static ssize_t last_error_show(struct bento_mount *bm, char *buf)
 {
 	ssize_t len;
 
+	bool admin = capable(CAP_SYS_ADMIN);
+
 	spin_lock(&bm->error_lock);
-	len = sysfs_emit(buf, "%s\n", bm->last_error);
+	len = sysfs_emit(buf, "%.*s\n", admin ? INT_MAX : bm->error_public, bm->last_error);
 	spin_unlock(&bm->error_lock);
 	return len;
 }
@@ -183,9 +187,20 @@ void bento_last_error(struct bento_mount *bm, const char *fmt, ...)
 
 	va_start(args, fmt);
 	spin_lock(&bm->error_lock);
-	vscnprintf(bm->last_error, sizeof(bm->last_error), fmt, args);
+	bm->error_public = vscnprintf(bm->last_error, sizeof(bm->last_error), fmt, args);
 	spin_unlock(&bm->error_lock);
 	va_end(args);
+}
+
+/* What a file system says when it panics may hold names or data: that is not for everybody. */
+void bento_last_error_panic(struct bento_mount *bm, u32 op, const u8 *text, u32 len)
+{
+	spin_lock(&bm->error_lock);
+	bm->error_public = scnprintf(bm->last_error, sizeof(bm->last_error), "panic in %s",
+				     bento_op_name(op));
+	scnprintf(bm->last_error + bm->error_public, sizeof(bm->last_error) - bm->error_public,
+		  ": %*pE", (int)min(len, 200U), text);
+	spin_unlock(&bm->error_lock);
 }
 
 static ssize_t nodes_show(struct bento_mount *bm, char *buf)
@@ -196,6 +211,16 @@ static ssize_t nodes_show(struct bento_mount *bm, char *buf)
 	len = sysfs_emit(buf, "%ld\n", atomic_long_read(&bm->inst->node_count));
 	mutex_unlock(&bm->upgrade_mutex);
 	return len;
+}
+
+static ssize_t ops_show(struct bento_mount *bm, char *buf)
+{
+	return bento_ops_show(bm, buf);
+}
+
+static ssize_t stuck_show(struct bento_mount *bm, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", bento_stuck(bm));
 }
 
 static ssize_t history_show(struct bento_mount *bm, char *buf)
@@ -219,6 +244,8 @@ BENTO_ATTR_RO(ops_failed);
 BENTO_ATTR_RO(last_error);
 BENTO_ATTR_RO(nodes);
 BENTO_ATTR_RO(history);
+BENTO_ATTR_RO(ops);
+BENTO_ATTR_RO(stuck);
 static struct bento_attribute upgrade_attr = __ATTR_WO(upgrade);
 static struct bento_attribute drain_ms_attr = __ATTR_RW(drain_ms);
 
@@ -238,6 +265,8 @@ static struct attribute *bento_mount_attrs[] = {
 	&last_error_attr.attr,
 	&nodes_attr.attr,
 	&history_attr.attr,
+	&ops_attr.attr,
+	&stuck_attr.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(bento_mount);
@@ -254,6 +283,9 @@ static ssize_t bento_attr_store(struct kobject *kobj, struct attribute *attr, co
 {
 	struct bento_attribute *a = container_of(attr, struct bento_attribute, attr);
 
+	/* The mode lets root in; root of a container may lack this. */
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	return a->store ? a->store(container_of(kobj, struct bento_mount, kobj), buf, len) : -EIO;
 }
 

@@ -296,10 +296,12 @@ static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrad
 static int bento_upgrade_run(struct bento_mount *bm, struct bento_upgrade *up)
 {
 	bool check = up->kind == BENTO_EVENT_CHECK;
+	u64 begin = ktime_get_ns();
 	int err = 0;
 
 	if (!READ_ONCE(up->old->failed))
 		err = bento_upgrade_rehearse(bm, up);
+	bento_trace_phase(bm, "prepare", ktime_get_ns() - begin);
 	/* A panic of the old instance there makes a repair of it. */
 	if (!check && READ_ONCE(up->old->failed) && !READ_ONCE(up->new->failed)) {
 		up->kind = BENTO_EVENT_REPAIR;
@@ -307,10 +309,14 @@ static int bento_upgrade_run(struct bento_mount *bm, struct bento_upgrade *up)
 	}
 	if (!err && !check)
 		err = bento_upgrade_pause(bm, up);
-	if (err)
+	if (err) {
 		bento_upgrade_error(bm, up, err);
-	else
+		bento_trace_phase(bm, "rollback", ktime_get_ns() - begin);
+	} else {
 		bento_upgrade_done(bm, up);
+		if (!check)
+			bento_trace_stamps(bm, &up->st);
+	}
 	bento_inst_free(err || check ? up->new : up->old);
 	return err;
 }

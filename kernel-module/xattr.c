@@ -37,6 +37,7 @@ int bento_getxattr(struct inode *inode, const char *name, void *buf, size_t len)
 	ret = bento_enter_inode(&call, BENTO_OP_GETXATTR, 0, inode, &node);
 	if (ret)
 		return ret;
+	bento_trace(&call, inode->i_ino, .a = len, .name = name, .name_len = strlen(name));
 	ret = -EOPNOTSUPP;
 	if (bento_has(&call, BENTO_OPS_XATTR))
 		ret = bento_ops(&call)->getxattr(&call.cx, call.fs, node, (const u8 *)name,
@@ -96,6 +97,8 @@ int bento_setxattr(struct inode *inode, const char *name, const void *value, siz
 				&node);
 	if (err)
 		return err;
+	bento_trace(&call, inode->i_ino, .a = how, .b = len, .name = name, .name_len = in.name_len,
+		    .name2 = in.value, .name2_len = in.value_len);
 	err = bento_change_xattr(&call, node, &in, how, !value);
 	if (err)
 		return bento_leave(&call, err);
@@ -104,6 +107,7 @@ int bento_setxattr(struct inode *inode, const char *name, const void *value, siz
 		err = -EPERM;
 		if (bento_has(&call, BENTO_OPS_SETATTR))
 			err = bento_ops(&call)->setattr(&call.cx, call.fs, node, &set);
+		call.cx.op = BENTO_OP_SETXATTR;
 	}
 	bento_attr_refresh(&call, inode, node, BENTO_APPLY_LINKS);
 	return bento_leave(&call, err);
@@ -154,6 +158,7 @@ static int bento_leaf_listxattr(struct inode *inode, char *buf, u32 len)
 	ret = bento_enter_inode(&call, BENTO_OP_LISTXATTR, 0, inode, &node);
 	if (ret)
 		return ret;
+	bento_trace(&call, inode->i_ino, .a = len);
 	ret = 0;
 	if (bento_has(&call, BENTO_OPS_XATTR))
 		ret = bento_ops(&call)->listxattr(&call.cx, call.fs, node, (u8 *)buf, len);
@@ -195,7 +200,8 @@ ssize_t bento_listxattr(struct dentry *dentry, char *buf, size_t len)
 
 	if (READ_ONCE(BENTO_I(inode)->no_xattrs))
 		return bento_may_read(inode);
-	names = kvmalloc(BENTO_XATTR_LIST_MAX, GFP_KERNEL);
+	/* Zeroed here and wherever users see a buffer that a file system says it has filled. */
+	names = kvzalloc(BENTO_XATTR_LIST_MAX, GFP_KERNEL);
 	if (!names)
 		return -ENOMEM;
 	ret = bento_leaf_listxattr(inode, names, BENTO_XATTR_LIST_MAX);
