@@ -60,6 +60,7 @@ let
     "coherence"
     "fsstress"
     "fuse"
+    "hostile"
     "leaks"
     "power-cut"
   ];
