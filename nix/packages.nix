@@ -68,6 +68,10 @@ in
       crate = "nixfmt_rs";
       bin = "nixfmt";
     };
+    deadnix = crateProgram {
+      crate = "deadnix";
+      pins = ./deadnix;
+    };
     bindgen = crateProgram {
       crate = "bindgen-cli";
       bin = "bindgen";

@@ -20,7 +20,7 @@ runVm "vm-${name}-${if long then "long-" else ""}${kernel.series}"
     driver = builtins.path {
       name = "vm-driver";
       path = ../nixos-tests/lib;
-      filter = path: type: baseNameOf path != "init.sh" && baseNameOf path != "__pycache__";
+      filter = path: _: baseNameOf path != "init.sh" && baseNameOf path != "__pycache__";
     };
     scenario = builtins.path {
       name = "scenario-${name}";

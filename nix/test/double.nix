@@ -6,7 +6,6 @@
 let
   inherit (builtins)
     attrNames
-    attrValues
     concatMap
     foldl'
     functionArgs

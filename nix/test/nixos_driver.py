@@ -34,6 +34,8 @@ class Machine:
 machine = Machine()
 machines = [machine]
 t = object()
+# Ours: what the driver, or nixos.nix, puts before a scenario.
+LONG = False
 
 
 def start_all(): ...
