@@ -22,7 +22,7 @@ stdenv.mkDerivation {
     # What a WARN() keeps of its file's name must not tell where it was built (as in the Makefile).
     map="-ffile-prefix-map=$PWD/= -ffile-prefix-map=$PWD=."
     make -j$NIX_BUILD_CORES -C $KDIR M=$PWD ${toString kernelModuleMakeFlags} \
-      KCFLAGS="$map" KAFLAGS="$map" W=1 cmd_checkdoc= modules 2>&1 | tee build.log
+      KCFLAGS="$map" KAFLAGS="$map" PAHOLE=$PWD/pahole-ordered W=1 cmd_checkdoc= modules 2>&1 | tee build.log
     # objtool and modpost only warn of what makes a module unsafe to load.
     if grep -E 'warning:|WARNING:' build.log; then
       echo "bentofs: the build above has warnings, and none is allowed" >&2

@@ -42,7 +42,7 @@ stdenv.mkDerivation {
     # What a WARN() keeps of its file's name must not tell where it was built (as in the Makefile).
     map="-ffile-prefix-map=$PWD/= -ffile-prefix-map=$PWD=."
     make -j$NIX_BUILD_CORES -C $KDIR M=$PWD ${toString kernelModuleMakeFlags} \
-      KCFLAGS="$map" KAFLAGS="$map" W=1 cmd_checkdoc= modules \
+      KCFLAGS="$map" KAFLAGS="$map" PAHOLE=$PWD/pahole-ordered W=1 cmd_checkdoc= modules \
       BENTO_NO_CORE=1 KBUILD_EXTRA_SYMBOLS=${bentofs}/share/bentofs/Module.symvers \
       BENTO_FS=${fs} BENTO_VERSION=${named} BENTO_HASH=${hash} \
       BENTO_STATICLIB=${rust}/lib/lib${

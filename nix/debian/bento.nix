@@ -65,6 +65,17 @@ let
       debs = debsOf scope;
     };
 
+  reproOf =
+    scope:
+    let
+      modules = (packagesOf scope).perKernel;
+    in
+    scope.callPackage ./repro.nix { } {
+      fileSystems = builtins.filter (module: module ? fs && module.preferred) (
+        builtins.attrValues modules
+      );
+    };
+
   withKernel = f: merge (map (scope: mapNames (name: "${name}-${label scope}") (f scope)) scopes);
   ofDefault = f: merge (map f (builtins.filter (scope: scope.series == default) scopes));
 in
@@ -80,6 +91,7 @@ in
     }
     // ofDefault (scope: (packagesOf scope).perKernel)
     // withKernel (scope: (packagesOf scope).perKernel // (testsOf scope).vms);
+  repro = builtins.mapAttrs (_: reproOf) byLabel;
   longChecks = withKernel (scope: (testsOf scope).long);
   checks = withKernel (scope: (testsOf scope).checks) // {
     bindings = (builtins.head scopes).tools.callPackage ../bindings.nix {
