@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """What can be proved of the Nix files without nixpkgs: syntax, format, and the lock.
 
-Needs nix; and nixfmt (the official format) where NIXFMT names it.
+Needs nix; and nixfmt (the official format) and deadnix where NIXFMT and DEADNIX name them.
 """
 
 import json
@@ -79,6 +79,20 @@ class Syntax(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
+    def test_no_nix_file_has_unused_code(self):
+        deadnix = os.environ.get("DEADNIX")
+        if not deadnix:
+            self.skipTest("DEADNIX is not set: ./dev check sets it")
+        # Pattern names of a call's arguments say what the caller gives, used or not.
+        arguments = [deadnix, "--fail", "--no-lambda-pattern-names"]
+        done = subprocess.run([*arguments, *nix_files()], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        with tempfile.NamedTemporaryFile("w", suffix=".nix") as file:
+            file.write("let unused = 1; in 2\n")
+            file.flush()
+            self.assertNotEqual(subprocess.run([*arguments, file.name], capture_output=True).returncode, 0)
+
+
 def offline():
     """What a command begins with so that it has no network, or nothing where that is not allowed."""
     prefix = ["unshare", "--net", "--map-root-user"]
@@ -117,7 +131,8 @@ class DebianScope(unittest.TestCase):
         checks = self.evaluate("checks.x86_64-linux")
         self.assertLessEqual({"deb", "xv6-tools", "bento-xv6", "bentofs-linux_6_1"}, set(packages))
         self.assertLessEqual({"deb-linux_6_1", "deb-linux_6_12"}, set(checks))
-        self.assertTrue(self.evaluate("legacyPackages.x86_64-linux.longChecks"))
+        for attribute in ("longChecks", "repro"):
+            self.assertTrue(self.evaluate(f"legacyPackages.x86_64-linux.{attribute}"))
 
     def test_the_locks_of_both_flakes_stay_as_they_are(self):
         """A copy in a repository of its own, so that what Nix would rewrite is not ours."""
