@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
 # What the NixOS module runs at boot and at each switch to a generation whose module differs: it
-# loads the build and moves the mounts to it. Builtins alone; the text of the script is also run
-# on Debian's kernels (nixos-tests/switch.py).
+# loads the build and moves the mounts to it. Builtins alone.
 #
 # The build is loaded by its store path: modprobe would look into the system that was booted, and
 # load the old one. Whatever fails leaves the mounts as they are, and fails the unit.
