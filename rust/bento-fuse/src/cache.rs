@@ -6,7 +6,7 @@
 //! a block that differs from the disk has a handle, for the journal keeps one until it has
 //! written the block home.
 
-use bento::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use bento::sync::{LockClass, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bento::{BlockBuf, BlockNo, Result};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -117,7 +117,7 @@ impl BlockCache {
         }
         let block = Arc::new(Block {
             number,
-            bytes: RwLock::new(load()?),
+            bytes: RwLock::of(LockClass::BLOCK, load()?),
             used: AtomicBool::new(false),
             checked: AtomicBool::new(false),
         });

@@ -27,7 +27,7 @@
 
 use crate::image::{BLOCK_SIZE, Image, pieces};
 use bento::mapped::DataDevice;
-use bento::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use bento::sync::{LockClass, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -125,7 +125,7 @@ impl Shared {
     fn insert(&mut self, block: u64, bytes: Box<[u8]>) -> MemBuf {
         let cached = Arc::new(Cached {
             block: BlockNo(block),
-            bytes: RwLock::new(bytes),
+            bytes: RwLock::of(LockClass::BLOCK, bytes),
             checked: AtomicBool::new(false),
         });
         self.cache.insert(block, Arc::downgrade(&cached));

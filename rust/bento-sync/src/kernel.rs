@@ -4,7 +4,7 @@
 //! A kernel `struct mutex` refers to itself and has another size in each kernel. A word does not:
 //! these locks may be moved, are made in a `const`, and the data is freed with its owner.
 
-use crate::{Poisoned, raw::RawRwLock};
+use crate::{LockClass, Poisoned, raw::RawRwLock};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -25,6 +25,11 @@ impl<T> Mutex<T> {
     /// An unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
         Self(RwLock::new(value))
+    }
+
+    /// As [`Mutex::new`]: hosts check the order, the kernel does not.
+    pub const fn of(_: LockClass, value: T) -> Self {
+        Self::new(value)
     }
 
     /// Waits for the lock and takes it.
@@ -89,6 +94,11 @@ impl<T> RwLock<T> {
             raw: RawRwLock::new(),
             value: UnsafeCell::new(value),
         }
+    }
+
+    /// As [`RwLock::new`]: hosts check the order, the kernel does not.
+    pub const fn of(_: LockClass, value: T) -> Self {
+        Self::new(value)
     }
 
     /// Waits for the lock and takes it for reading.
@@ -201,7 +211,7 @@ debug_without_locking! { Mutex RwLock }
 
 #[cfg(test)]
 mod tests {
-    use super::{Mutex, RwLock};
+    use super::{LockClass, Mutex, RwLock};
     use crate::{Poisoned, panicking};
     use core::panic::AssertUnwindSafe;
     use std::panic::{catch_unwind, resume_unwind};
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn no_increment_of_many_threads_is_lost() {
-        let count = Mutex::new(0u64);
+        let count = Mutex::of(LockClass::BLOCK, 0u64);
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
@@ -268,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_task_may_read_twice_while_a_writer_waits() {
-        let lock = RwLock::new(7);
+        let lock = RwLock::of(LockClass::BLOCK, 7);
         let first = lock.read().expect("new");
         thread::scope(|scope| {
             scope.spawn(|| *lock.write().expect("nobody panics") = 8);

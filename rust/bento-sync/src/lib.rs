@@ -3,7 +3,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `host` | on a host: the locks of `std` |
+//! | [`LockClass`] | the order in which locks are taken |
+//! | `host`, `order` | on a host: the locks of `std`, in debug builds with a check of the order |
 //! | `kernel` | in the kernel: the same names and signatures over [`raw`] |
 //! | [`raw`] | a read-write lock in one 32-bit word, which may live in memory of C |
 //! | [`processor`] | one instruction beside the locks: a checksum |
@@ -19,12 +20,16 @@ extern crate std;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Poisoned;
 
+mod class;
+pub use class::LockClass;
 pub mod panicking;
 pub mod processor;
 pub mod raw;
 
 #[cfg(not(target_os = "none"))]
 mod host;
+#[cfg(not(target_os = "none"))]
+mod order;
 #[cfg(not(target_os = "none"))]
 pub use host::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

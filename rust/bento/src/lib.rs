@@ -38,7 +38,9 @@ pub mod xattr;
 
 /// Locks: names and signatures of `std::sync`; `lock()` fails only after a panic (`EIO`).
 pub mod sync {
-    pub use bento_sync::{Mutex, MutexGuard, Poisoned, RwLock, RwLockReadGuard, RwLockWriteGuard};
+    pub use bento_sync::{
+        LockClass, Mutex, MutexGuard, Poisoned, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    };
 }
 
 /// What the processor does faster than portable code; see each function for where it may be called.

@@ -53,9 +53,7 @@ impl<B> Io<B> {
     /// `ENOMEM`.
     pub(crate) fn fill(&mut self) -> Result {
         if self.bounce.is_empty() {
-            let mut bounce = room(self.size)?;
-            bounce.resize(self.size, 0);
-            self.bounce = bounce;
+            self.bounce = zeroed(self.size)?;
         }
         Ok(())
     }
@@ -143,8 +141,13 @@ impl<D: BlockDevice> Journal<D> {
             tail,
             seed: io.seed,
         };
-        write_header(&self.device, self.area, &io.header, &header)
-            .map_err(|cause| self.abort("writing the header of the log", cause))?;
+        write_header(
+            &self.device,
+            self.area,
+            (&io.header, &mut io.bounce),
+            &header,
+        )
+        .map_err(|cause| self.abort("writing the header of the log", cause))?;
         self.lock()?.tail = tail;
         Ok(())
     }
@@ -263,31 +266,33 @@ pub(crate) fn write_blocks<D: BlockDevice>(
 }
 
 /// Puts `header` into the cached block `buf`, and on the medium behind everything written before.
+/// It is written from `bounce`, which has room for a block: the cached one stays unlocked.
 pub(crate) fn write_header<D: BlockDevice>(
     dev: &D,
     area: crate::area::Area,
-    buf: &D::Buf,
+    (buf, bounce): (&D::Buf, &mut [u8]),
     header: &Header,
 ) -> Result {
     let encoded = header.encode(area);
-    {
-        let mut bytes = buf.bytes_mut()?;
-        bytes.fill(0);
-        let (head, _) = bytes.split_first_chunk_mut().ok_or(Errno::EINVAL)?;
-        *head = encoded;
-    }
-    let bytes = buf.bytes()?;
-    write_blocks(
-        dev,
-        &bytes,
-        core::iter::once(area.block(0)),
-        WriteOrder::Barrier,
-    )
+    let bytes = bounce.get_mut(..D::BLOCK_SIZE).ok_or(Errno::EINVAL)?;
+    bytes.fill(0);
+    let (head, _) = bytes.split_first_chunk_mut().ok_or(Errno::EINVAL)?;
+    *head = encoded;
+    buf.bytes_mut()?.copy_from_slice(bytes);
+    let place = core::iter::once(area.block(0));
+    write_blocks(dev, bytes, place, WriteOrder::Barrier)
 }
 
 /// An empty vector for `len` elements.
 pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
     vec.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
+    Ok(vec)
+}
+
+/// `len` bytes of zeros.
+pub(crate) fn zeroed(len: usize) -> Result<Vec<u8>> {
+    let mut vec = room(len)?;
+    vec.resize(len, 0);
     Ok(vec)
 }

@@ -2,13 +2,18 @@
 //! [`Journal`]: the log of one mount.
 
 use crate::area::{self, Area, Place};
-use crate::commit::{BATCH, Io, write_header};
+use crate::commit::{BATCH, Io, write_header, zeroed};
 use crate::header::Header;
 use crate::state::State;
 use crate::{Tx, recover};
 use alloc::boxed::Box;
-use bento::sync::{Mutex, MutexGuard};
+use bento::sync::{LockClass, Mutex, MutexGuard};
 use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
+
+/// The locks, in order. A file system has ranks from 100 on for its own, behind these.
+const QUEUE: LockClass = LockClass::new("queue of the journal", 10);
+const TURN: LockClass = LockClass::new("turn of the journal", 20);
+const HANDLE: LockClass = LockClass::new("handle of the journal", 30);
 
 /// The log of one mount, and the only way to change metadata.
 ///
@@ -48,7 +53,8 @@ impl<D: BlockDevice> Journal<D> {
             sequence: 1,
             position: 1,
         };
-        write_header(dev, area, &block, &Header { tail, seed })
+        let mut bounce = zeroed(D::BLOCK_SIZE)?;
+        write_header(dev, area, (&block, &mut bounce), &Header { tail, seed })
     }
 
     /// Opens the log and replays what the last use left in it.
@@ -105,9 +111,9 @@ impl<D: BlockDevice> Journal<D> {
             read_only,
             device,
             area,
-            queue: Mutex::new(()),
-            io: Mutex::new(Io::new(header, seed, batch, D::BLOCK_SIZE)?),
-            state: Mutex::new(state),
+            queue: Mutex::of(QUEUE, ()),
+            io: Mutex::of(TURN, Io::new(header, seed, batch, D::BLOCK_SIZE)?),
+            state: Mutex::of(HANDLE, state),
         })
     }
 

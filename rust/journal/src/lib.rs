@@ -83,7 +83,8 @@
 //! I/O by commits and checkpoints; the *handle lock*, held by a [`Tx`] and for short times by a
 //! commit, which then copies blocks (a hundred at most); the lock of one cached block. No write is
 //! waited for under the handle lock or the lock of a block. A task that wants the turn again and
-//! again (a checkpoint between two batches) goes through the queue, behind those who wait.
+//! again (a checkpoint between two batches) goes through the queue, behind those who wait. Debug
+//! builds check the order at every lock on a host ([`bento::sync::LockClass`]).
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -2,7 +2,7 @@
 //! Recovery: what the log still holds goes to its place.
 
 use crate::area::{Area, Place};
-use crate::commit::{BATCH, room, write_blocks, write_header};
+use crate::commit::{BATCH, room, write_blocks, write_header, zeroed};
 use crate::crc32c::crc32c;
 use crate::header::Header;
 use crate::record::{self, ESCAPED, MAGIC, Record};
@@ -65,7 +65,13 @@ pub(crate) fn recover<D: BlockDevice>(
         ..scan.next
     };
     let seed = header.seed;
-    write_header(dev, area, header_block, &Header { tail, seed })?;
+    let mut bounce = zeroed(D::BLOCK_SIZE)?;
+    write_header(
+        dev,
+        area,
+        (header_block, &mut bounce),
+        &Header { tail, seed },
+    )?;
     log::info!(
         "journal: recovered {} transactions ({blocks} blocks)",
         scan.transactions
@@ -171,14 +177,16 @@ fn replay<D: BlockDevice>(dev: &D, area: Area, newest: &Table<Copy>) -> Result {
     for copies in newest.items().chunks(BATCH) {
         bytes.clear();
         for (block, copy) in copies {
-            let logged = dev.read(area.block(copy.position))?;
-            let buf = dev.zeroed(BlockNo(*block))?;
-            let mut home = buf.bytes_mut()?;
-            home.copy_from_slice(&logged.bytes()?);
+            // One block after the other: no task holds two.
+            let from = bytes.len();
+            bytes.extend_from_slice(&dev.read(area.block(copy.position))?.bytes()?);
+            let home = bytes.get_mut(from..).ok_or(Errno::EIO)?;
             if let Some((head, _)) = home.split_first_chunk_mut().filter(|_| copy.escaped) {
                 *head = MAGIC;
             }
-            bytes.extend_from_slice(&home);
+            dev.zeroed(BlockNo(*block))?
+                .bytes_mut()?
+                .copy_from_slice(home);
         }
         let places = copies.iter().map(|(block, _)| BlockNo(*block));
         write_blocks(dev, &bytes, places, WriteOrder::Any)?;

@@ -3,6 +3,7 @@
 
 use crate::corrupt::CorruptKind;
 use crate::layout::{self, AREA_SIZE, RawExtent, RawInode};
+use crate::locks;
 use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::ReadBlock;
@@ -381,7 +382,7 @@ impl Node {
     pub(crate) fn new(inode: Inode) -> Self {
         Self {
             ino: inode.ino,
-            state: Box::new(RwLock::new(State {
+            state: Box::new(RwLock::of(locks::NODE, State {
                 inode,
                 sequence: None,
                 freed: false,

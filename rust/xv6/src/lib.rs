@@ -21,6 +21,7 @@
 //! | [`inode`] | inodes, and the node that a host keeps for each in use |
 //! | `bitmap`, `space`, `groups` | which blocks and inodes are free, and which to take |
 //! | `txn` | transactions: the only way to write metadata |
+//! | `locks` | the order of locks |
 //! | `volume` | what all operations share: journal, counts |
 //! | `extent` | which block of the device holds which block of a file |
 //! | `dir`, `symlink` | directories and symbolic links |
@@ -43,6 +44,8 @@
 //! 3. The counts of free space (`Volume::space`) and what waits for a discard
 //!    (`Volume::discards`): never held while waiting for anything.
 //! 4. Cached blocks, one at a time.
+//!
+//! `locks` gives them their ranks, which debug builds check at every lock on a host.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -65,6 +68,7 @@ mod file;
 mod groups;
 pub mod inode;
 pub mod layout;
+mod locks;
 pub mod mend;
 pub mod mkfs;
 mod namei;

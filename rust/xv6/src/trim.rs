@@ -32,7 +32,7 @@ impl Discards {
     pub(crate) const fn new(wanted: bool) -> Self {
         Self {
             wanted: AtomicBool::new(wanted),
-            freed: Mutex::new(Vec::new()),
+            freed: Mutex::of(crate::locks::DISCARDS, Vec::new()),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::corrupt::CorruptKind;
 use crate::dir::NameHash;
 use crate::inode::{self, Ino, Inode};
 use crate::layout;
+use crate::locks;
 use crate::space::Space;
 use crate::superblock::{Geometry, Super};
 use crate::trim::Discards;
@@ -130,10 +131,10 @@ impl<D: BlockDevice> Volume<D> {
             names: NameHash::new(&sup.uuid),
             sup,
             journal,
-            space: Mutex::new(space),
+            space: Mutex::of(locks::SPACE, space),
             read_only,
             unrecovered: false,
-            orphans_left: Mutex::new(Vec::new()),
+            orphans_left: Mutex::of(locks::ORPHANS, Vec::new()),
             discards: Discards::new(false),
         }))
     }
