@@ -8,7 +8,7 @@ mod sim;
 
 use bento::FallocateMode;
 use bento_sim::{Caching, Limits, Nodes, Op, Rng, Setting, Workload, explore};
-use sim::{SimXv6, more_operations, operations, random, setting, setup};
+use sim::{SimXv6, more_operations, operations, random, setting, setup, tell};
 
 const REPLAY: &str = "cargo test -p xv6 --test crash";
 
@@ -72,22 +72,22 @@ fn pairs_with_space_and_attributes_survive_crashes() {
         tried += pair(one, other);
         tried += pair(other, one);
     }
-    check_enough(&tried);
+    check_enough("pairs with space and attributes", &tried);
 }
 
-fn check_enough(tried: &explore::Tried) {
-    println!("{tried}");
+fn check_enough(what: &str, tried: &explore::Tried) {
+    tell(&format!("{what}: {tried}"));
     assert!(tried.crashes > 5000, "only {tried}");
 }
 
 #[test]
 fn all_pairs_of_operations_survive_crashes_first_half() {
-    check_enough(&all_pairs(0, 2));
+    check_enough("all pairs of operations, first half", &all_pairs(0, 2));
 }
 
 #[test]
 fn all_pairs_of_operations_survive_crashes_second_half() {
-    check_enough(&all_pairs(1, 2));
+    check_enough("all pairs of operations, second half", &all_pairs(1, 2));
 }
 
 /// The seeds to try, or the one of `BENTO_SEED`.
@@ -104,7 +104,7 @@ fn long_runs(test: &str, setting: &Setting, count: u64, ops: usize) {
         let replay = format!("BENTO_SEED={seed} {REPLAY} {test}");
         tried += explore_or_panic(&random(seed, ops), setting, &replay);
     }
-    println!("{tried}");
+    tell(&format!("{test}: {tried}"));
     assert!(tried.crashes > 200, "{tried}");
     assert_eq!(tried.recoveries > 0, setting.recovery);
 }

@@ -4,7 +4,7 @@
 mod sim;
 
 use bento_sim::{Nodes, Op, Setting, Workload, explore};
-use sim::{SimXv6, more_operations, operations, random, setting, setup};
+use sim::{SimXv6, more_operations, operations, random, setting, setup, tell};
 
 fn all_faults(workload: &Workload, setting: &Setting, replay: &str) -> u64 {
     explore::faults::<SimXv6>(workload, setting)
@@ -21,7 +21,7 @@ fn a_fault_in_any_operation_leaves_a_clean_disk() {
         };
         struck += all_faults(&workload, &setting(), "cargo test -p xv6 --test faults");
     }
-    println!("{struck} faults survived");
+    tell(&format!("{struck} failures of the device survived"));
     assert!(struck > 500, "only {struck} faults struck");
 }
 
