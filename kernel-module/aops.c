@@ -90,6 +90,38 @@ static int bento_iomap_begin(struct inode *inode, loff_t pos, loff_t length, uns
 
 const struct iomap_ops bento_iomap_ops = { .iomap_begin = bento_iomap_begin };
 
+/* ------------------------------------------------------------ flushes */
+
+/*
+ * fsync needs a flush for data that the device may hold in its cache, and the end of a plain
+ * overwrite calls nobody. So the inode remembers that data was submitted (before that, its
+ * folios are under writeback), and whoever needs the data on the medium waits for it and then
+ * counts it as one more write, which the next flush has to cover.
+ */
+void bento_data_submitted(struct inode *inode)
+{
+	/* Folios first; a full barrier, pairs with the one in bento_count_data(). */
+	xchg(&BENTO_I(inode)->unflushed, true);
+}
+
+/*
+ * The caller has waited for the data that it cares for. Under the lock, since a second caller
+ * who finds the flag clear relies on the count.
+ */
+void bento_count_data(struct inode *inode)
+{
+	struct bento_inode *bi = BENTO_I(inode);
+
+	spin_lock(&inode->i_lock);
+	if (xchg(&bi->unflushed, false)) {
+		/* Of what is still on its way the next caller has to take care. */
+		if (mapping_tagged(inode->i_mapping, PAGECACHE_TAG_WRITEBACK))
+			WRITE_ONCE(bi->unflushed, true);
+		bento_count_write(BENTO_M(inode->i_sb));
+	}
+	spin_unlock(&inode->i_lock);
+}
+
 /* ------------------------------------------------------------ writeback */
 
 /* One run of writepages(). */
@@ -244,6 +276,7 @@ static int bento_writeback_submit(struct iomap_writepage_ctx *ctx, int error)
 {
 	struct iomap_ioend *ioend = ctx->wb_ctx;
 
+	bento_data_submitted(ctx->inode);
 	if (bento_ioend_needs_commit(ioend)) {
 		ioend->io_bio.bi_end_io = bento_ioend_bio_done;
 		bento_bio_end_anywhere(&ioend->io_bio);
@@ -266,6 +299,7 @@ static int bento_map_blocks(struct iomap_writepage_ctx *ctx, struct inode *inode
 
 static int bento_prepare_ioend(struct iomap_ioend *ioend, int status)
 {
+	bento_data_submitted(ioend->io_inode);
 	if (bento_ioend_needs_commit(ioend))
 		bento_ioend_bio(ioend)->bi_end_io = bento_ioend_bio_done;
 	return status;

@@ -204,6 +204,16 @@ struct bento_mount {
 	struct mutex upgrade_mutex;	/* upgrade against upgrade, remount and unmount */
 	spinlock_t node_lock;		/* bento_inode.{node,node_inst,node_link} */
 
+	/*
+	 * Writes to the device that have ended, and how many of them a flush has made durable
+	 * (services.c). Data counts when somebody asks for it: see bento_inode.unflushed.
+	 */
+	atomic64_t written;
+	atomic64_t flushed;
+
+	bool commit_asked;		/* commit_work is to run at once */
+	bool commit_wait;		/* tasks wait for it before they change more */
+	wait_queue_head_t commit_wq;
 	struct delayed_work commit_work;
 	struct delayed_work read_only_work;	/* errors=remount-ro; holds the mount */
 	struct ratelimit_state log_limit;	/* errors and warnings */
@@ -283,6 +293,8 @@ struct bento_inode {
 	struct list_head ioend_list;
 	struct work_struct ioend_work;
 	bool repaired;			/* writeback must allocate for holes */
+	/* Data may have reached the device that bm->written does not count. Cleared under i_lock. */
+	bool unflushed;
 	struct work_struct repair_work;	/* inode.c; holds a reference on the inode */
 };
 
@@ -501,6 +513,9 @@ int bento_show_options(struct seq_file *m, struct dentry *root);
 int bento_fill_super(struct super_block *sb, struct fs_context *fc);
 /* sync() of the file system; waits at the gate. */
 int bento_leaf_sync(struct bento_mount *bm);
+/* Around the commit of commit_work, which operations may ask and wait for (gate.c). */
+void bento_commit_begin(struct bento_mount *bm);
+void bento_commit_end(struct bento_mount *bm);
 void bento_kill_sb(struct super_block *sb);
 /* The periodic commit of a writable mount; stops by itself when that is read-only. */
 void bento_commit_schedule(struct bento_mount *bm);
@@ -582,6 +597,9 @@ int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_wa
 void bento_walk_end(struct bento_walk *walk);
 
 /* ---------------------------------------------- services.c, panic.c, inject.c */
+
+/* A write to the device has ended: the next flush must not be left out. Any context. */
+void bento_count_write(struct bento_mount *bm);
 
 void bento_panic_init(void);
 /* From now on @inst refuses everything; whoever waits for its locks leaves. */
@@ -705,6 +723,10 @@ extern const struct iomap_ops bento_iomap_ops;
 extern BENTO_IOMAP_WRITE_OPS(bento_iomap_write_ops);
 extern const struct address_space_operations bento_mapped_aops;
 void bento_ioend_work(struct work_struct *work);
+/* Data of @inode is about to reach the device, or has. Any context. */
+void bento_data_submitted(struct inode *inode);
+/* Lets the next flush cover the data of @inode that has reached the device. Takes i_lock. */
+void bento_count_data(struct inode *inode);
 /* Marks everything that is cached dirty again. Takes folio locks. */
 void bento_redirty_cached(struct inode *inode);
 int bento_zero_eof(struct inode *inode, loff_t from, loff_t to, bool *zeroed);

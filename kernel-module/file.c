@@ -55,6 +55,8 @@ static int bento_dio_end_io(struct kiocb *iocb, ssize_t size, int error, unsigne
 	unsigned int nofs;
 	bool extend;
 
+	/* Here the write has ended, and nobody was told so yet. A part counts, too. */
+	bento_data_submitted(inode);
 	if (error || size <= 0)
 		return error;
 	extend = pos + size > i_size_read(inode);
@@ -258,6 +260,7 @@ int bento_leaf_fsync(struct inode *inode, bool datasync)
 	u64 node;
 	int err;
 
+	bento_count_data(inode);
 	err = bento_enter_inode(&call, BENTO_OP_FSYNC, 0, inode, &node);
 	if (err)
 		return err;

@@ -34,6 +34,7 @@ int bento_gate_init(struct bento_mount *bm)
 {
 	init_waitqueue_head(&bm->gate_wq);
 	init_waitqueue_head(&bm->drain_wq);
+	init_waitqueue_head(&bm->commit_wq);
 	return percpu_ref_init(&bm->gate, bento_gate_release, PERCPU_REF_ALLOW_REINIT,
 			       GFP_KERNEL);
 }
@@ -231,11 +232,74 @@ bool bento_await_repair(struct bento_mount *bm, u32 flags)
 					   msecs_to_jiffies(ms)) > 0 && !READ_ONCE(bm->shutdown);
 }
 
+/* ------------------------------------------------------------ commits on demand */
+
+/* How long an operation waits for a commit before it goes on; then it waits inside. */
+#define BENTO_COMMIT_PATIENCE	(5 * HZ)
+
+/* Operations of programs that take room in a log. Writeback is not held up. */
+static bool bento_takes_room(u32 op, u32 flags)
+{
+	switch (op) {
+	case BENTO_OP_SETATTR:
+	case BENTO_OP_CREATE:
+	case BENTO_OP_MKNOD:
+	case BENTO_OP_MKDIR:
+	case BENTO_OP_SYMLINK:
+	case BENTO_OP_LINK:
+	case BENTO_OP_UNLINK:
+	case BENTO_OP_RMDIR:
+	case BENTO_OP_RENAME:
+	case BENTO_OP_ALLOCATE:
+	case BENTO_OP_SETXATTR:
+	case BENTO_OP_REMOVEXATTR:
+	case BENTO_OP_FALLOCATE:
+	case BENTO_OP_TMPFILE:
+		return !(flags & BENTO_ENTER_NOKILL);
+	default:
+		return false;
+	}
+}
+
+/*
+ * No leaf call waits for the device on behalf of others, for an upgrade would wait with it. So
+ * when the log runs full, the wait for the commit is out here. A signal only ends the wait.
+ */
+static noinline void bento_commit_await(struct bento_mount *bm)
+{
+	if (wait_event_killable_timeout(bm->commit_wq, !READ_ONCE(bm->commit_wait),
+					BENTO_COMMIT_PATIENCE) == 0)
+		WRITE_ONCE(bm->commit_wait, false);
+}
+
+static noinline void bento_commit_ask(struct bento_mount *bm, u32 flags)
+{
+	if (flags & BENTO_CX_COMMIT_WAIT)
+		WRITE_ONCE(bm->commit_wait, true);
+	if (!xchg(&bm->commit_asked, true))
+		mod_delayed_work(bento_wq, &bm->commit_work, 0);
+}
+
+/* The commit that was asked for begins: what is asked for from now on is another one. */
+void bento_commit_begin(struct bento_mount *bm)
+{
+	xchg(&bm->commit_asked, false);
+}
+
+/* It has ended, in whatever way. */
+void bento_commit_end(struct bento_mount *bm)
+{
+	WRITE_ONCE(bm->commit_wait, false);
+	wake_up_all(&bm->commit_wq);
+}
+
 int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm)
 {
 	struct bento_inst *inst;
 	int err;
 
+	if (unlikely(READ_ONCE(bm->commit_wait)) && bento_takes_room(op, flags))
+		bento_commit_await(bm);
 again:
 	err = bento_gate_pass(bm, op, flags);
 	if (unlikely(err))
@@ -285,6 +349,8 @@ int bento_leave(struct bento_call *call, int ret)
 	}
 	if (call->gated) {
 		bento_gate_leave(bm, call->cx.op);
+		if (unlikely(call->cx.flags))
+			bento_commit_ask(bm, call->cx.flags);
 		if (unlikely(ret == -EUCLEAN))
 			bento_damaged(bm);
 	}

@@ -306,6 +306,23 @@ static int bento_batch_submit(struct bento_batch *batch, u32 first)
 	return n;
 }
 
+/*
+ * Flushes that have nothing to do are left out: @written counts writes that have ended, and
+ * @flushed is what it was when the last flush began that succeeded.
+ */
+void bento_count_write(struct bento_mount *bm)
+{
+	atomic64_inc(&bm->written);
+}
+
+static void bento_note_flushed(struct bento_mount *bm, s64 written)
+{
+	s64 old = atomic64_read(&bm->flushed);
+
+	while (old < written && !atomic64_try_cmpxchg(&bm->flushed, &old, written))
+		;
+}
+
 static int bento_write_check(struct bento_dev *dev, const struct bento_write *writes, u32 count)
 {
 	u32 i;
@@ -329,14 +346,17 @@ int bento_ks_write(struct bento_dev *dev, const struct bento_write *writes, __u3
 		.pending = ATOMIC_INIT(1),
 		.done = COMPLETION_INITIALIZER_ONSTACK(batch.done),
 	};
+	s64 before = atomic64_read(&dev->bm->written);
 	struct blk_plug plug;
+	bool barrier;
 	int err, n = 0;
 	u32 i;
 
 	err = bento_dev_check(dev) ?: bento_write_check(dev, writes, count);
 	if (err || !count)
 		return err;
-	if (flags & BENTO_WRITE_BARRIER && !READ_ONCE(dev->bm->opt.nobarrier)) {
+	barrier = flags & BENTO_WRITE_BARRIER && !READ_ONCE(dev->bm->opt.nobarrier);
+	if (barrier) {
 		batch.opf |= REQ_FUA;
 		/* One block, the usual case, carries the flush; several wait for one flush. */
 		if (count == 1)
@@ -356,12 +376,19 @@ int bento_ks_write(struct bento_dev *dev, const struct bento_write *writes, __u3
 	bento_batch_put(&batch);
 	wait_for_completion_io(&batch.done);
 	bento_free_copies(batch.copies);
-	return n < 0 ? n : batch.error;
+	err = n < 0 ? n : batch.error;
+	/* A part may be there even if it failed. */
+	if (barrier && !err)
+		bento_note_flushed(dev->bm, before);
+	else
+		bento_count_write(dev->bm);
+	return err;
 }
 EXPORT_SYMBOL_GPL(bento_ks_write);
 
 int bento_ks_flush(struct bento_dev *dev)
 {
+	s64 written = atomic64_read(&dev->bm->written);
 	int err;
 
 	err = bento_dev_check(dev);
@@ -369,7 +396,12 @@ int bento_ks_flush(struct bento_dev *dev)
 		return err;
 	if (bdev_read_only(dev->bdev) || READ_ONCE(dev->bm->opt.nobarrier))
 		return 0;
-	return blkdev_issue_flush(dev->bdev);
+	if (written == atomic64_read(&dev->bm->flushed))
+		return 0;
+	err = blkdev_issue_flush(dev->bdev);
+	if (!err)
+		bento_note_flushed(dev->bm, written);
+	return err;
 }
 EXPORT_SYMBOL_GPL(bento_ks_flush);
 

@@ -44,8 +44,11 @@ static void bento_commit_work(struct work_struct *work)
 					      commit_work);
 	int err;
 
-	if (sb_rdonly(bm->sb))
+	bento_commit_begin(bm);
+	if (sb_rdonly(bm->sb)) {
+		bento_commit_end(bm);
 		return;
+	}
 	/* While the file system is frozen nothing may be written; the thaw changes nothing. */
 	if (!bento_failed(bm) && sb_start_intwrite_trylock(bm->sb)) {
 		err = bento_leaf_sync(bm);
@@ -54,7 +57,9 @@ static void bento_commit_work(struct work_struct *work)
 			bento_err(bm, "periodic commit failed (error %d); newer changes are only in memory",
 				  err);
 	}
-	bento_commit_schedule(bm);
+	bento_commit_end(bm);
+	/* Unless somebody has asked for another one meanwhile. */
+	queue_delayed_work(bento_wq, &bm->commit_work, READ_ONCE(bm->opt.commit_s) * HZ);
 }
 
 void bento_commit_schedule(struct bento_mount *bm)
@@ -68,6 +73,8 @@ static int bento_sync_fs(struct super_block *sb, int wait)
 {
 	if (!wait || sb_rdonly(sb))
 		return 0;
+	/* Data of inodes that nobody asks one by one, see bento_count_data(). */
+	bento_count_write(BENTO_M(sb));
 	return bento_leaf_sync(BENTO_M(sb));
 }
 
@@ -203,6 +210,8 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	bm->type = ctx->build->type;
 	bm->mapped = ctx->build->ops->ops & BENTO_OPS_MAP;
 	bm->opt = ctx->opt;
+	/* What others have written before the mount counts as one write. */
+	atomic64_set(&bm->written, 1);
 	INIT_LIST_HEAD(&bm->type_link);
 	bento_upgrade_init(bm);
 	spin_lock_init(&bm->node_lock);

@@ -61,6 +61,34 @@ with subtest("errors=remount-ro: a damaged directory makes the mount read-only, 
     machine.succeed("dmesg | grep -E 'bentofs: .*(read-only|remount)' >&2")
     machine.succeed(f"mkfs.xv6 -q -f {DISK}")
 
+with subtest("fsync of what is durable does no I/O; of data that was overwritten it flushes"):
+    mount("noatime,commit=300")
+
+    def after(command):
+        """Writes and flushes of the disk that COMMAND caused."""
+        stat = f"cat /sys/block/{mount_id()}/stat"
+        one, two = (line.split() for line in machine.succeed(f"{stat}; ({command}) >&2; {stat}").splitlines())
+        return int(two[4]) - int(one[4]), int(two[15]) - int(one[15])
+
+    writes, flushes = after(f"dd if=/dev/zero of={MNT}/kept bs=64k count=4 conv=fsync")
+    assert writes > 0 and flushes > 0, (writes, flushes)
+    for what in ("kept", ""):
+        assert after(f"for n in 1 2 3; do sync {MNT}/{what}; done") == (0, 0)
+    machine.succeed(f"touch {MNT}/another")
+    assert after(f"sync {MNT}/kept") == (0, 0), "only another file has changed"
+    for flags in ("", "oflag=direct"):
+        overwrite = f"dd if=/dev/urandom of={MNT}/kept bs=64k count=4 conv=notrunc"
+        writes, flushes = after(f"{overwrite},fdatasync {flags}")
+        assert writes > 0 and flushes == 1, (flags, writes, flushes)
+        assert after(f"sync -d {MNT}/kept; sync -d {MNT}/kept") == (0, 0)
+    # Written back by others, and no longer in memory when somebody asks.
+    machine.succeed(f"sysctl -q vm.dirty_writeback_centisecs=20 vm.dirty_expire_centisecs=20")
+    machine.succeed(f"{overwrite}; sleep 3; echo 2 > /proc/sys/vm/drop_caches")
+    writes, flushes = after(f"sync -d {MNT}/kept")
+    assert flushes > 0, (writes, flushes)
+    assert after(f"sync -d {MNT}/kept") == (0, 0)
+    machine.succeed(f"umount {MNT}")
+
 with subtest("lazytime: times stay in memory until they have to be written"):
     mount("lazytime,strictatime")
     assert "lazytime" in shown(), shown()

@@ -49,13 +49,18 @@ struct bento_cx {
 	__u64 task;		/* address of the task_struct */
 	__u64 inst;		/* address of the instance, for bentofs */
 	__u32 op;		/* enum bento_op, for tracing and fault injection */
-	__u32 flags;
+	__u32 flags;		/* out: BENTO_CX_*, what the file system asks for; 0 before */
 	__u32 uid;		/* already mapped for idmapped mounts */
 	__u32 gid;		/* for a new inode: after set-group-id inheritance */
 	__u32 pid;
 	__u32 pad;
 	struct bento_time now;
 };
+
+/* bento_cx.flags */
+#define BENTO_CX_COMMIT_SOON	(1U << 0)	/* call sync() now, not at the next period */
+/* And let it end before the next operation that changes something: else that one would wait. */
+#define BENTO_CX_COMMIT_WAIT	(1U << 1)
 
 /* bento_attr.flags, bento_setattr.flags: the numbers of FS_*_FL in <linux/fs.h> */
 #define BENTO_FLAG_SYNC		0x8U
@@ -470,6 +475,7 @@ void bento_ks_buf_put(__u64 handle);
 /* Writes and waits. -EIO, -EROFS, -ENOMEM; > 0: enum bento_panic. */
 int bento_ks_write(struct bento_dev *dev, const struct bento_write *writes, __u32 count,
 		   __u32 flags);
+/* Makes all writes that have ended durable, file data included; no I/O if they are already. */
 int bento_ks_flush(struct bento_dev *dev);
 /*
  * Tells the device that @count blocks from @block hold nothing, and waits. What they read as

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::inode::{Inode, InodeTable, Source};
 use bento::mapped::{self, MappedFile};
 use bento::prelude::*;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 mod data;
 mod flags;
@@ -33,11 +33,19 @@ struct Leaf<F: FileSystem> {
     dev: F::Device,
     failure: Failure,
     read_only: bool,
+    /// Called when the file system wants a sync.
+    urge: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl<F: FileSystem> Leaf<F> {
     fn call<T>(&self, call: impl FnOnce(&F) -> Result<T>) -> Result<T> {
-        self.failure.guard(|| call(&self.fs))
+        let result = self.failure.guard(|| call(&self.fs));
+        if self.fs.pressure() != Pressure::None
+            && let Some(urge) = self.urge.get()
+        {
+            urge();
+        }
+        result
     }
 
     /// Calls again as long as the file system says that there is more to do.
@@ -127,6 +135,7 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
                 dev,
                 failure,
                 read_only,
+                urge: OnceLock::new(),
             }),
             namespace: RwLock::new(()),
         };
@@ -222,6 +231,14 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         } else {
             leaf.repeat(|fs| fs.setattr(req, &inode.node, set))
         }
+    }
+
+    /// Whom to call when [`Host::sync`] should come before its time: often, and it must not wait
+    /// for anything. The first one counts. (An operation that finds no room waits for it inside
+    /// of the file system: here that holds up nobody else.)
+    pub fn on_pressure(&self, urge: impl Fn() + Send + Sync + 'static) {
+        // A second one is not needed.
+        drop(self.leaf().urge.set(Box::new(urge)));
     }
 
     /// Makes everything durable; the periodic commit.

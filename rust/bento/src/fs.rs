@@ -54,6 +54,18 @@ bitflags! {
     }
 }
 
+/// How urgently a file system wants a [`FileSystem::sync`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pressure {
+    /// It can wait for the next periodic one.
+    None,
+    /// Now, beside other operations.
+    Soon,
+    /// Now, and operations that change something had better wait for its end where they are not
+    /// in a call of the file system: else they may have to wait inside of one.
+    Wait,
+}
+
 bitflags! {
     /// Flags of `renameat2(2)`. `EXCHANGE` never comes with another.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,6 +393,12 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// device. A change that is durable already costs no log write.
     fn fsync(&self, req: &Request, node: &Self::Node, datasync: bool) -> Result {
         Ok(())
+    }
+
+    /// How urgently this file system wants a [`FileSystem::sync`]. The host asks after each
+    /// operation that may have changed something; must not wait for anything.
+    fn pressure(&self) -> Pressure {
+        Pressure::None
     }
 
     /// Makes everything durable that completed before the call (`sync(2)`, the periodic commit,

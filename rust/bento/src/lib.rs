@@ -53,7 +53,7 @@ pub use device::{BlockBuf, BlockDevice, BlockNo, BlockWrite, NoDevice, WriteOrde
 pub use dirbuf::DirBuf;
 pub use errno::{Errno, Result};
 pub use extent::{Extent, ExtentKind};
-pub use fs::{Entry, FileSystem, MountOptions, OpSet, RenameFlags, StatFs};
+pub use fs::{Entry, FileSystem, MountOptions, OpSet, Pressure, RenameFlags, StatFs};
 pub use request::Request;
 pub use space::{Fallocate, FallocateMode, TrimRange, Trimmed};
 pub use upgrade::{StateReader, StateWriter, Upgrade};
@@ -64,8 +64,8 @@ pub mod prelude {
     pub use crate::{
         Attr, BlockBuf, BlockDevice, BlockNo, DirBuf, Entry, Errno, Extent, ExtentKind, Fallocate,
         FallocateMode, FileKind, FileSystem, InodeFlags, InodeNo, MountOptions, NewInode, OpSet,
-        RenameFlags, Request, Result, SetAttr, SetAttrMask, StatFs, StateReader, StateWriter,
-        Timespec, TrimRange, Trimmed, Upgrade, Xattr, XattrFlags,
+        Pressure, RenameFlags, Request, Result, SetAttr, SetAttrMask, StatFs, StateReader,
+        StateWriter, Timespec, TrimRange, Trimmed, Upgrade, Xattr, XattrFlags,
     };
 }
 

@@ -106,6 +106,7 @@ impl<D: BlockDevice> Journal<D> {
                 used => used,
             }
         };
+        self.announce(&state);
         Ok(())
     }
 }

@@ -114,6 +114,7 @@ impl<D: BlockDevice> Journal<D> {
         state.sequence += 1;
         state.head = self.area.after(place.position, record.total());
         state.used += record.total();
+        self.announce(state);
         Ok(Some((record, place)))
     }
 

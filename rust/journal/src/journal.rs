@@ -8,7 +8,8 @@ use crate::state::State;
 use crate::{Tx, recover};
 use alloc::boxed::Box;
 use bento::sync::{LockClass, Mutex, MutexGuard};
-use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
+use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Pressure, Result};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// The locks, in order. A file system has ranks from 100 on for its own, behind these.
 const QUEUE: LockClass = LockClass::new("queue of the journal", 10);
@@ -30,6 +31,12 @@ pub struct Journal<D: BlockDevice> {
     io: Mutex<Io<D::Buf>>,
     /// The handle lock; never held over a write.
     pub(crate) state: Mutex<Box<State<D::Buf>>>,
+    /// What [`State::pressure`] was last, for those without the handle lock.
+    pressure: AtomicU8,
+    /// See [`Journal::newest`].
+    newest: AtomicU64,
+    /// How often [`Journal::begin`] had to wait for the device.
+    waits: AtomicU64,
 }
 
 impl<D: BlockDevice> Journal<D> {
@@ -113,6 +120,9 @@ impl<D: BlockDevice> Journal<D> {
             area,
             queue: Mutex::of(QUEUE, ()),
             io: Mutex::of(TURN, Io::new(header, seed, batch, D::BLOCK_SIZE)?),
+            pressure: AtomicU8::new(0),
+            newest: AtomicU64::new(state.newest()),
+            waits: AtomicU64::new(0),
             state: Mutex::of(HANDLE, state),
         })
     }
@@ -134,7 +144,7 @@ impl<D: BlockDevice> Journal<D> {
     /// Takes the handle lock until the [`Tx`] is gone: there is one at a time. All memory that
     /// the operation and its commit need is taken here, and its room in the log: where there is
     /// not enough, the log is emptied first, which takes a while. [`Journal::sync`] every few
-    /// seconds keeps that rare.
+    /// seconds, and when [`Journal::pressure`] asks for it, keeps that rare.
     ///
     /// # Errors
     /// `E2BIG`: more than [`Journal::max_credits`]. `EROFS`: opened read-only. `ENOMEM`. `EIO`:
@@ -168,8 +178,43 @@ impl<D: BlockDevice> Journal<D> {
         Ok(self.lock()?.has_room(self.area, credits))
     }
 
+    /// How full the log is: from one half on somebody should call [`Journal::sync`], and from
+    /// three quarters on operations should wait for that before they begin, where they hold up
+    /// nobody. Takes no lock.
+    #[must_use]
+    pub fn pressure(&self) -> Pressure {
+        match self.pressure.load(Ordering::Relaxed) {
+            0 => Pressure::None,
+            1 => Pressure::Soon,
+            _ => Pressure::Wait,
+        }
+    }
+
+    /// How often [`Journal::begin`] has had to wait for the device since the mount.
+    #[must_use]
+    pub fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Lets those without the handle lock know what has changed.
+    pub(crate) fn announce(&self, state: &State<D::Buf>) {
+        let level = match state.pressure(self.area) {
+            Pressure::None => 0,
+            Pressure::Soon => 1,
+            Pressure::Wait => 2,
+        };
+        self.pressure.store(level, Ordering::Relaxed);
+    }
+
+    /// An operation is about to publish changes in transaction `sequence`. Before they can be
+    /// seen, so that whoever has seen one (under the lock of its block) sees the number, too.
+    pub(crate) fn publishing(&self, sequence: u64) {
+        self.newest.store(sequence, Ordering::Release);
+    }
+
     /// Waits until the log has room for `credits` more blocks.
     fn make_room(&self, credits: usize) -> Result<MutexGuard<'_, Box<State<D::Buf>>>> {
+        self.waits.fetch_add(1, Ordering::Relaxed);
         let mut io = self.turn()?;
         loop {
             let state = self.lock()?;
@@ -207,7 +252,7 @@ impl<D: BlockDevice> Journal<D> {
     pub fn commit(&self) -> Result {
         let last = {
             let state = self.lock()?;
-            state.sequence - u64::from(state.running.is_empty())
+            state.newest()
         };
         self.commit_through(last)
     }
@@ -263,6 +308,14 @@ impl<D: BlockDevice> Journal<D> {
     /// `EIO`: the journal has aborted.
     pub fn sequence(&self) -> Result<u64> {
         Ok(self.lock()?.sequence)
+    }
+
+    /// The number of the last transaction that changed anything: every change of metadata that
+    /// the caller has seen is part of it or of an older one. For [`Journal::commit_through`].
+    /// Takes no lock.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
     }
 
     /// How many blocks are free but wait for a transaction to become durable; after

@@ -24,7 +24,8 @@
 //! and writes them to the ring with one barrier; meanwhile operations go on, in a new running
 //! transaction. Then its blocks are **live**: durable in the log, in the cache, and not at home. A
 //! checkpoint writes them home in batches and moves the *tail*, where recovery begins. It runs with
-//! [`Journal::sync`], [`Journal::close`], and when an operation finds no room in the log.
+//! [`Journal::sync`] and [`Journal::close`]; a host that listens to [`Journal::pressure`] syncs in
+//! time. Where none does, it runs when an operation finds no room in the log.
 //!
 //! Where an operation changes a block whose contents a committing or live transaction still needs,
 //! these *freeze*: the operation's staged copy and the cached block change places, and the

@@ -6,7 +6,7 @@ use crate::running::Running;
 use crate::table::Table;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use bento::{BlockBuf, BlockNo, Errno, Result};
+use bento::{BlockBuf, BlockNo, Errno, Pressure, Result};
 use core::ops::Range;
 
 /// Copies of blocks that are kept for the next operation; more than that is given back.
@@ -101,6 +101,22 @@ impl<B: BlockBuf> State<B> {
             );
         }
         Errno::EIO
+    }
+
+    /// The number of the last transaction that has changes.
+    pub(crate) fn newest(&self) -> u64 {
+        self.sequence - u64::from(self.running.is_empty())
+    }
+
+    /// How full the log is, with the running transaction.
+    pub(crate) fn pressure(&self, area: Area) -> Pressure {
+        let count = u64::try_from(self.running.members().len()).unwrap_or(u64::MAX / 2);
+        let (filled, ring) = (self.used.saturating_add(count), area.ring());
+        match (filled >= ring / 2, filled >= ring - ring / 4) {
+            (_, true) => Pressure::Wait,
+            (true, _) => Pressure::Soon,
+            _ => Pressure::None,
+        }
     }
 
     /// The log has room for the running transaction with `credits` more blocks.

@@ -221,6 +221,7 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
     /// a half-published operation never reaches the disk.
     pub fn commit(mut self) -> Result {
         let state = &mut **self.state;
+        self.journal.publishing(state.sequence);
         for range in &self.forgotten {
             state.forget(range);
         }
@@ -238,6 +239,7 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
                 .publish(block, buf, copy, changed)
                 .map_err(|cause| state.abort("changing a cached block", cause))?;
         }
+        self.journal.announce(state);
         Ok(())
     }
 

@@ -185,11 +185,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Makes an inode durable.
     pub(crate) fn fsync(&self, node: &Node) -> Result {
         let sequence = node.read()?.sequence;
-        match sequence {
-            Some(sequence) => self.journal.commit_through(sequence),
-            // Changed before it was loaded, if at all: by which transaction is not known.
-            None => self.journal.commit(),
-        }
+        self.journal.commit_through(sequence)
     }
 }
 

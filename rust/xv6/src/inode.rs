@@ -363,8 +363,8 @@ fn time(sec: I64, nsec: U32) -> core::result::Result<Timespec, CorruptKind> {
 pub(crate) struct State {
     /// As the journal has it: changed only after the journal took the change.
     pub(crate) inode: Inode,
-    /// The transaction of the last change; `None` before the first since the inode was loaded.
-    pub(crate) sequence: Option<u64>,
+    /// The transaction of the last change, or a later one from before the inode was loaded.
+    pub(crate) sequence: u64,
     /// The inode was freed; the node is about to be dropped.
     pub(crate) freed: bool,
 }
@@ -378,15 +378,20 @@ pub struct Node {
 }
 
 impl Node {
+    /// `inode` may have been changed by transaction `sequence` or older ones; for a new one that
+    /// is not known yet.
     #[inline(never)]
-    pub(crate) fn new(inode: Inode) -> Self {
+    pub(crate) fn new(inode: Inode, sequence: u64) -> Self {
         Self {
             ino: inode.ino,
-            state: Box::new(RwLock::of(locks::NODE, State {
-                inode,
-                sequence: None,
-                freed: false,
-            })),
+            state: Box::new(RwLock::of(
+                locks::NODE,
+                State {
+                    inode,
+                    sequence,
+                    freed: false,
+                },
+            )),
         }
     }
 

@@ -152,7 +152,7 @@ impl<D: BlockDevice> Volume<D> {
             New::Node { rdev, .. } => inode.rdev = rdev,
             New::Symlink { target } => symlink::write(txn, &mut inode, target)?,
         }
-        let node = Node::new(*inode);
+        let node = Node::new(*inode, 0);
         change.stage_new(&node)?;
         change.finish()?;
         Ok(node)
@@ -171,7 +171,7 @@ impl<D: BlockDevice> Volume<D> {
         alive_directory(&dir)?;
         let mut inode = take(&mut change.txn, &dir, req, FileKind::Regular, new)?;
         inode.nlink = 0;
-        let node = Node::new(*inode);
+        let node = Node::new(*inode, 0);
         change.stage_new(&node)?;
         change.finish()?;
         Ok(node)

@@ -85,7 +85,7 @@ fn finish<D: BlockDevice>(volume: &Volume<D>, ino: Ino, keep_unlinked: bool) -> 
         return Ok(());
     }
     log::info!("inode {ino}: finishing what was interrupted");
-    let node = Node::new(inode);
+    let node = Node::new(inode, 0);
     loop {
         let step = if inode.nlink == 0 {
             volume.forget(&node)

@@ -107,7 +107,7 @@ fn new_whiteout<D: BlockDevice>(
 ) -> Result<Node> {
     let (txn, dir) = change.parts(dir);
     let new = NewInode::plain(WHITEOUT.mode_bits());
-    Ok(Node::new(*namei::take(txn, dir, req, WHITEOUT, &new)?))
+    Ok(Node::new(*namei::take(txn, dir, req, WHITEOUT, &new)?, 0))
 }
 
 /// What a whiteout is.

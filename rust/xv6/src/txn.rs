@@ -228,7 +228,7 @@ impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
                 staged.inode.store(&mut self.txn)?;
             }
         }
-        let sequence = Some(self.txn.tx.sequence());
+        let sequence = self.txn.tx.sequence();
         let mut locked = Vec::with_capacity(self.staged.len());
         for staged in &self.staged {
             locked.push(staged.node.write()?);

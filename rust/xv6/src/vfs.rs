@@ -12,7 +12,7 @@ use crate::xattr::Expect;
 use crate::{NAME, Xv6};
 use bento::{Attr, BlockDevice, DirBuf, Entry, Errno, Extent, Fallocate, FileKind, FileSystem};
 use bento::{
-    InodeNo, MountOptions, NewInode, OpSet, RenameFlags, Request, Result, SetAttr, StatFs,
+    InodeNo, MountOptions, NewInode, OpSet, Pressure, RenameFlags, Request, Result, SetAttr, StatFs,
 };
 use bento::{TrimRange, Trimmed, Xattr, XattrFlags};
 
@@ -81,7 +81,9 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
     }
 
     fn load(&self, ino: InodeNo) -> Result<Entry<Node>> {
-        entry(Node::new(self.volume.load(ino)?))
+        let inode = self.volume.load(ino)?;
+        // Asked after the inode was read: what it shows is no newer.
+        entry(Node::new(inode, self.volume.journal.newest()))
     }
 
     fn lookup(&self, _: &Request, parent: &Node, name: &[u8]) -> Result<InodeNo> {
@@ -255,6 +257,10 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
 
     fn fsync(&self, _: &Request, node: &Node, _datasync: bool) -> Result {
         self.volume.fsync(node)
+    }
+
+    fn pressure(&self) -> Pressure {
+        self.volume.journal.pressure()
     }
 
     fn sync(&self, _: &Request) -> Result {

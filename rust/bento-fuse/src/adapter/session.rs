@@ -8,7 +8,7 @@ use core::time::Duration;
 use fuser::{Config, MountOption, SessionACL};
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -41,9 +41,16 @@ pub struct Mounted {
     result: Arc<Mutex<Option<Result>>>,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Sync,
+    Stop,
+}
+
+/// Makes everything durable from time to time, and when the file system asks for it.
 #[derive(Debug)]
 struct Syncer {
-    stop: Sender<()>,
+    tell: SyncSender<Order>,
     thread: JoinHandle<()>,
 }
 
@@ -108,21 +115,30 @@ impl Syncer {
         host: Arc<Host<F>>,
         period: Duration,
     ) -> io::Result<Self> {
-        let (stop, stopped) = channel();
+        let (tell, told) = sync_channel(1);
+        let urge = tell.clone();
+        // Where one is on its way already, that one serves.
+        host.on_pressure(move || {
+            let _told = urge.try_send(Order::Sync);
+        });
         let thread = std::thread::Builder::new()
             .name("sync".into())
             .spawn(move || {
-                while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+                while matches!(
+                    told.recv_timeout(period),
+                    Ok(Order::Sync) | Err(RecvTimeoutError::Timeout)
+                ) {
                     if let Err(error) = host.sync() {
                         log::error!("the periodic commit failed: {error}");
                     }
                 }
             })?;
-        Ok(Self { stop, thread })
+        Ok(Self { tell, thread })
     }
 
     fn stop(self) {
-        drop(self.stop);
+        // It fails where the thread is gone, of which the next line knows more.
+        let _ended = self.tell.send(Order::Stop);
         if self.thread.join().is_err() {
             log::error!("the periodic commit panicked");
         }

@@ -2,10 +2,10 @@
 //! Arguments of C as borrowed values, each held against the rules of `bento_abi.h`.
 
 use super::convert;
-use bento::{Errno, InodeNo, NewInode, Request, Result, Xattr};
+use bento::{Errno, InodeNo, NewInode, Pressure, Request, Result, Xattr};
 use bento_sys::{
-    BENTO_MAKE_XATTRS_MAX, BENTO_NAME_MAX, BENTO_XATTR_NAME_MAX, BENTO_XATTR_SIZE_MAX, bento_cx,
-    bento_make_in, bento_xattr,
+    BENTO_CX_COMMIT_SOON, BENTO_CX_COMMIT_WAIT, BENTO_MAKE_XATTRS_MAX, BENTO_NAME_MAX,
+    BENTO_XATTR_NAME_MAX, BENTO_XATTR_SIZE_MAX, bento_cx, bento_make_in, bento_xattr,
 };
 use core::ffi::c_int;
 
@@ -23,6 +23,22 @@ pub(super) unsafe fn request(cx: *const bento_cx) -> Request {
         pid: cx.pid,
         now: convert::time_in(&cx.now),
     }
+}
+
+/// Tells the caller what the file system asks for.
+///
+/// # Safety
+/// Clause cx.
+#[inline]
+pub(super) unsafe fn ask(cx: *mut bento_cx, pressure: Pressure) {
+    let flags = match pressure {
+        Pressure::None => return,
+        Pressure::Soon => BENTO_CX_COMMIT_SOON,
+        Pressure::Wait => BENTO_CX_COMMIT_SOON | BENTO_CX_COMMIT_WAIT,
+    };
+    // SAFETY: the caller's guarantee.
+    let cx = unsafe { &mut *cx };
+    cx.flags |= flags;
 }
 
 /// Bytes of the caller.

@@ -67,13 +67,16 @@ pub(super) unsafe fn on_node<F: KernelFs, A: Answer>(
 /// Clauses cx, fs and node.
 #[inline]
 pub(super) unsafe fn on_request<F: KernelFs, A: Answer>(
-    (cx, fs, node): (*const bento_cx, u64, u64),
+    (cx, fs, node): (*mut bento_cx, u64, u64),
     call: impl FnOnce(&F, &Request, &F::Node) -> Result<A>,
 ) -> c_int {
     let call = |fs: &F, node: &F::Node| {
         // SAFETY: the caller's guarantee.
         let req = unsafe { args::request(cx) };
-        call(fs, &req, node)
+        let result = call(fs, &req, node);
+        // SAFETY: the caller's guarantee.
+        unsafe { args::ask(cx, fs.pressure()) };
+        result
     };
     // SAFETY: the caller's guarantee.
     unsafe { on_node((fs, node), call) }
@@ -85,7 +88,7 @@ pub(super) unsafe fn on_request<F: KernelFs, A: Answer>(
 /// Clauses cx, fs, node (the directory) and in (the name).
 #[inline]
 pub(super) unsafe fn on_name<F: KernelFs, A: Answer>(
-    (cx, fs, dir): (*const bento_cx, u64, u64),
+    (cx, fs, dir): (*mut bento_cx, u64, u64),
     (name, len): (*const u8, u32),
     call: impl FnOnce(&F, &Request, &F::Node, &[u8]) -> Result<A>,
 ) -> c_int {

@@ -15,7 +15,7 @@ use core::ffi::c_int;
 /// Clauses cx, fs, node, in and out.
 #[inline]
 unsafe fn make<F: KernelFs>(
-    (cx, fs, dir): (*const bento_cx, u64, u64),
+    (cx, fs, dir): (*mut bento_cx, u64, u64),
     input: *const bento_make_in,
     out: *mut bento_entry,
     call: impl FnOnce(&F, &Request, &F::Node, &NewInode<'_>) -> Result<Entry<F::Node>>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Directories and links.
 
-use super::args::{bytes_mut, count, found, name, request};
+use super::args::{ask, bytes_mut, count, found, name, request};
 use super::enter::{on_fs, on_name, on_node, on_request};
 use super::handle::borrow;
 use super::{KernelFs, convert};
@@ -144,7 +144,10 @@ pub(super) unsafe extern "C" fn rename<F: KernelFs>(
         let req = unsafe { request(cx) };
         let from = (node(input.old_dir), old_name);
         let to = (node(input.new_dir), new_name);
-        fs.rename(&req, from, to, node(input.node), replaced, flags)
+        let result = fs.rename(&req, from, to, node(input.node), replaced, flags);
+        // SAFETY: cx.
+        unsafe { ask(cx, fs.pressure()) };
+        result
     };
     // SAFETY: fs.
     unsafe { on_fs(fs, call) }
