@@ -151,7 +151,8 @@ impl<T> RwLock<T> {
 mod tests {
     use super::{Mutex, RwLock};
     use crate::LockClass;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use core::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
 
     const FIRST: LockClass = LockClass::new("first", 1);
     const SECOND: LockClass = LockClass::new("second", 2).several();

@@ -8,10 +8,11 @@
 mod sim;
 
 use bento_sim::{Caching, Limits, Nodes, Op, Rng, Setting, Workload, explore};
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use sim::{SimXv6, more_operations, operations, random, setting, setup};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
