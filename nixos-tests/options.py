@@ -79,14 +79,15 @@ with subtest("fsync of what is durable does no I/O; of data that was overwritten
     for flags in ("", "oflag=direct"):
         overwrite = f"dd if=/dev/urandom of={MNT}/kept bs=64k count=4 conv=notrunc"
         writes, flushes = after(f"{overwrite},fdatasync {flags}")
-        assert writes > 0 and flushes == 1, (flags, writes, flushes)
-        assert after(f"sync -d {MNT}/kept; sync -d {MNT}/kept") == (0, 0)
+        assert writes > 0 and flushes > 0, (flags, writes, flushes)
+        # The times, too: from then on there is nothing to write.
+        machine.succeed(f"sync {MNT}/kept")
+        assert after(f"sync {MNT}/kept; sync -d {MNT}/kept") == (0, 0)
     # Written back by others, and no longer in memory when somebody asks.
     machine.succeed(f"sysctl -q vm.dirty_writeback_centisecs=20 vm.dirty_expire_centisecs=20")
     machine.succeed(f"{overwrite}; sleep 3; echo 2 > /proc/sys/vm/drop_caches")
     writes, flushes = after(f"sync -d {MNT}/kept")
     assert flushes > 0, (writes, flushes)
-    assert after(f"sync -d {MNT}/kept") == (0, 0)
     machine.succeed(f"umount {MNT}")
 
 with subtest("lazytime: times stay in memory until they have to be written"):
