@@ -184,6 +184,21 @@ struct bento_counts {
 
 struct bento_latency;			/* stats.c */
 
+/* The log of a file system that records its use (log.c). */
+struct bento_log {
+	bool on;			/* BENTO_OPS_LOG of the instance in charge */
+	struct delayed_work work;
+	struct mutex lock;		/* the rest; one fetch at a time */
+	struct task_struct *owner;	/* who holds it */
+	u32 started;			/* number of the instance whose log was started */
+	int result;			/* of the last append, for the next fetch */
+	bool told;			/* dmesg has heard that records are dropped */
+	u8 *buf;			/* BENTO_LOG_BATCH_MAX bytes; NULL until it is needed */
+	u32 count;
+	u64 inos[BENTO_LOG_INODES_MAX];	/* 0: none */
+	struct bento_log_drain taken;	/* in an upgrade: what @buf holds */
+};
+
 struct bento_mount {
 	struct super_block *sb;
 	struct bento_type *type;
@@ -192,6 +207,7 @@ struct bento_mount {
 	char *options;			/* text for the file system, "" if none */
 	bool mapped;			/* BENTO_OPS_MAP; an upgrade cannot change it */
 	struct bento_options opt;
+	bool file_events;		/* BENTO_OPS_EVENTS of the instance in charge */
 	bool shutdown;			/* by ioctl: all answers -EIO until the unmount */
 	bool shut;			/* the instance is gone (unmount) */
 
@@ -215,6 +231,7 @@ struct bento_mount {
 	bool commit_wait;		/* tasks wait for it before they change more */
 	wait_queue_head_t commit_wq;
 	struct delayed_work commit_work;
+	struct bento_log log;
 	struct delayed_work read_only_work;	/* errors=remount-ro; holds the mount */
 	struct ratelimit_state log_limit;	/* errors and warnings */
 	struct ratelimit_state info_limit;	/* all else that a file system says */
@@ -553,7 +570,59 @@ static inline int bento_may_write(const struct inode *inode)
 	return unlikely(sb_rdonly(inode->i_sb)) ? -EROFS : bento_may_read(inode);
 }
 
+/* As bento_may_write(), for data: chattr +i also holds for files that are open. */
+static inline int bento_may_store(const struct inode *inode)
+{
+	return unlikely(IS_IMMUTABLE(inode)) ? -EPERM : bento_may_write(inode);
+}
+
 long bento_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* ------------------------------------------------------------------- log.c */
+
+void bento_log_init(struct bento_mount *bm);
+void bento_log_stop(struct bento_mount *bm);
+void bento_log_attach(struct bento_mount *bm, const struct bento_inst *inst);
+/* The work item, now; and, after a leaf call, soon, where it may have been recorded. */
+void bento_log_schedule(struct bento_mount *bm);
+void bento_log_kick(struct bento_mount *bm, const struct bento_cx *cx);
+/* Into the page cache; and on to the device. May start transactions; no lock is held. */
+void bento_log_flush(struct bento_mount *bm);
+void bento_log_sync(struct bento_mount *bm);
+/* Around an upgrade; see the comments there. */
+void bento_log_hold(struct bento_mount *bm);
+void bento_log_take(struct bento_inst *old);
+void bento_log_release(struct bento_mount *bm);
+
+void bento_file_told(struct file *file, u32 kind);
+
+/* Is there somebody who wants to know what happens to open files? One load where not. */
+static inline bool bento_file_watched(const struct file *file)
+{
+	return unlikely(READ_ONCE(BENTO_M(file_inode(file)->i_sb)->file_events));
+}
+
+/* Has the first read or write still to be told? */
+static inline bool bento_file_due(const struct file *file, u32 kind)
+{
+	return bento_file_watched(file) &&
+	       !test_bit(kind, (const unsigned long *)&file->private_data);
+}
+
+/* A file was opened, read ... (@kind: BENTO_EVENT_*). Sleeps where that is recorded. */
+static inline void bento_file_used(struct file *file, u32 kind)
+{
+	if (bento_file_watched(file))
+		bento_file_told(file, kind);
+}
+
+/* A file was mapped; @shared: stores may come, where it is open for writing. */
+static inline void bento_file_mapped(struct file *file, bool shared)
+{
+	bento_file_used(file, BENTO_EVENT_FIRST_READ);
+	if (shared && file->f_mode & FMODE_WRITE)
+		bento_file_used(file, BENTO_EVENT_FIRST_WRITE);
+}
 
 /* --------------------------------------------------------------- upgrade.c */
 
@@ -761,6 +830,7 @@ int bento_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 /* Makes the metadata of @inode durable, its name included. */
 int bento_leaf_fsync(struct inode *inode, bool datasync);
 int bento_file_open(struct inode *inode, struct file *file);
+int bento_file_release(struct inode *inode, struct file *file);
 ssize_t bento_file_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe,
 			       size_t len, unsigned int flags);
 

@@ -150,6 +150,9 @@ const struct address_space_operations bento_fallback_aops = {
 
 static ssize_t bento_fallback_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
+	if (iocb->ki_flags & IOCB_NOWAIT && bento_file_due(iocb->ki_filp, BENTO_EVENT_FIRST_READ))
+		return -EAGAIN;
+	bento_file_used(iocb->ki_filp, BENTO_EVENT_FIRST_READ);
 	return bento_may_read(file_inode(iocb->ki_filp)) ?: generic_file_read_iter(iocb, to);
 }
 
@@ -211,8 +214,9 @@ static ssize_t bento_fallback_write_iter(struct kiocb *iocb, struct iov_iter *fr
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
+	bento_file_used(iocb->ki_filp, BENTO_EVENT_FIRST_WRITE);
 	inode_lock(inode);
-	ret = bento_may_write(inode) ?: generic_write_checks(iocb, from);
+	ret = bento_may_store(inode) ?: generic_write_checks(iocb, from);
 	if (ret > 0) {
 		err = file_modified(iocb->ki_filp);
 		ret = err ? err : bento_fallback_write_all(iocb, from);
@@ -228,7 +232,7 @@ static vm_fault_t bento_fallback_page_mkwrite(struct vm_fault *vmf)
 	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 	vm_fault_t ret;
 
-	if (bento_may_write(mapping->host))
+	if (bento_may_store(mapping->host))
 		return VM_FAULT_SIGBUS;
 	filemap_invalidate_lock_shared(mapping);
 	ret = filemap_page_mkwrite(vmf);
@@ -247,6 +251,7 @@ static int bento_fallback_mmap_prepare(struct vm_area_desc *desc)
 {
 	if (bento_desc_shared_maywrite(desc) && !bento_can_write(file_inode(desc->file)))
 		return -EINVAL;
+	bento_file_mapped(desc->file, bento_desc_shared_maywrite(desc));
 	file_accessed(desc->file);
 	desc->vm_ops = &bento_fallback_vm_ops;
 	return 0;
@@ -256,6 +261,7 @@ static int bento_fallback_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	if (vma_is_shared_maywrite(vma) && !bento_can_write(file_inode(file)))
 		return -EINVAL;
+	bento_file_mapped(file, vma_is_shared_maywrite(vma));
 	file_accessed(file);
 	vma->vm_ops = &bento_fallback_vm_ops;
 	return 0;
@@ -265,6 +271,7 @@ static int bento_fallback_mmap(struct file *file, struct vm_area_struct *vma)
 const struct file_operations bento_fallback_fops = {
 	.owner = THIS_MODULE,
 	.open = bento_file_open,
+	.release = bento_file_release,
 	.llseek = generic_file_llseek,
 	.read_iter = bento_fallback_read_iter,
 	.write_iter = bento_fallback_write_iter,

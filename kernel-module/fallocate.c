@@ -201,7 +201,7 @@ long bento_fallocate(struct file *file, int mode, loff_t off, loff_t len)
 	if (mode & ~BENTO_FALLOC_MODES || !bento_offers(BENTO_M(inode->i_sb), BENTO_OPS_FALLOCATE))
 		return -EOPNOTSUPP;
 	inode_lock(inode);
-	err = bento_may_write(inode) ?: file_modified(file);
+	err = bento_may_store(inode) ?: file_modified(file);
 	if (!err) {
 		inode_dio_wait(inode);
 		filemap_invalidate_lock(inode->i_mapping);

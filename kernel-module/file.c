@@ -14,14 +14,26 @@
 
 int bento_file_open(struct inode *inode, struct file *file)
 {
+	int err;
+
 	if (BENTO_M(inode->i_sb)->mapped)
 		file->f_mode |= FMODE_CAN_ODIRECT;
-	return bento_may_read(inode) ?: generic_file_open(inode, file);
+	err = bento_may_read(inode) ?: generic_file_open(inode, file);
+	if (!err)
+		bento_file_used(file, BENTO_EVENT_OPEN);
+	return err;
+}
+
+int bento_file_release(struct inode *inode, struct file *file)
+{
+	bento_file_used(file, BENTO_EVENT_RELEASE);
+	return 0;
 }
 
 ssize_t bento_file_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe,
 			       size_t len, unsigned int flags)
 {
+	bento_file_used(file, BENTO_EVENT_FIRST_READ);
 	return bento_may_read(file_inode(file)) ?: bento_splice_read(file, pos, pipe, len, flags);
 }
 
@@ -32,6 +44,9 @@ static ssize_t bento_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (ret)
 		return ret;
+	if (iocb->ki_flags & IOCB_NOWAIT && bento_file_due(iocb->ki_filp, BENTO_EVENT_FIRST_READ))
+		return -EAGAIN;
+	bento_file_used(iocb->ki_filp, BENTO_EVENT_FIRST_READ);
 	if (!(iocb->ki_flags & IOCB_DIRECT))
 		return generic_file_read_iter(iocb, to);
 	if (!iov_iter_count(to))
@@ -102,7 +117,7 @@ static bool bento_lock_for_write(struct kiocb *iocb, const struct iov_iter *from
 static ssize_t bento_prepare_write(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t ret = bento_may_write(inode) ?: generic_write_checks(iocb, from);
+	ssize_t ret = bento_may_store(inode) ?: generic_write_checks(iocb, from);
 	loff_t size = i_size_read(inode);
 	int err;
 
@@ -150,6 +165,7 @@ static ssize_t bento_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
+	bento_file_used(iocb->ki_filp, BENTO_EVENT_FIRST_WRITE);
 	exclusive = bento_lock_for_write(iocb, from);
 	ret = bento_prepare_write(iocb, from);
 	if (ret <= 0)
@@ -187,7 +203,7 @@ static vm_fault_t bento_page_mkwrite(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
-	if (bento_may_write(inode))
+	if (bento_may_store(inode))
 		return VM_FAULT_SIGBUS;
 	sb_start_pagefault(inode->i_sb);
 	file_update_time(vmf->vma->vm_file);
@@ -207,6 +223,7 @@ static const struct vm_operations_struct bento_vm_ops = {
 #if BENTO_HAS_MMAP_PREPARE
 static int bento_mmap_prepare(struct vm_area_desc *desc)
 {
+	bento_file_mapped(desc->file, bento_desc_shared_maywrite(desc));
 	file_accessed(desc->file);
 	desc->vm_ops = &bento_vm_ops;
 	return 0;
@@ -214,6 +231,7 @@ static int bento_mmap_prepare(struct vm_area_desc *desc)
 #else
 static int bento_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	bento_file_mapped(file, vma_is_shared_maywrite(vma));
 	file_accessed(file);
 	vma->vm_ops = &bento_vm_ops;
 	return 0;
@@ -277,6 +295,7 @@ int bento_leaf_fsync(struct inode *inode, bool datasync)
 const struct file_operations bento_mapped_fops = {
 	.owner = THIS_MODULE,
 	.open = bento_file_open,
+	.release = bento_file_release,
 	.llseek = bento_llseek,
 	.read_iter = bento_read_iter,
 	.write_iter = bento_write_iter,

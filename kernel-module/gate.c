@@ -189,6 +189,7 @@ static __always_inline void bento_call_begin(struct bento_call *call, u32 op)
 	cx->now.sec = now.tv_sec;
 	cx->now.nsec = now.tv_nsec;
 	cx->now.pad = 0;
+	memcpy(cx->comm, current->comm, sizeof(cx->comm));
 	call->fs = call->inst->fs;
 	call->nofs = memalloc_nofs_save();
 	/* Last: from here on the panic handler can find this context. */
@@ -267,6 +268,9 @@ static bool bento_takes_room(u32 op, u32 flags)
  */
 static noinline void bento_commit_await(struct bento_mount *bm)
 {
+	/* The commit waits for the log of records, so that log does not wait for the commit. */
+	if (READ_ONCE(bm->log.owner) == current)
+		return;
 	if (wait_event_killable_timeout(bm->commit_wq, !READ_ONCE(bm->commit_wait),
 					BENTO_COMMIT_PATIENCE) == 0)
 		WRITE_ONCE(bm->commit_wait, false);
@@ -349,8 +353,10 @@ int bento_leave(struct bento_call *call, int ret)
 	}
 	if (call->gated) {
 		bento_gate_leave(bm, call->cx.op);
-		if (unlikely(call->cx.flags))
+		if (unlikely(call->cx.flags & (BENTO_CX_COMMIT_SOON | BENTO_CX_COMMIT_WAIT)))
 			bento_commit_ask(bm, call->cx.flags);
+		if (unlikely(READ_ONCE(bm->log.on)))
+			bento_log_kick(bm, &call->cx);
 		if (unlikely(ret == -EUCLEAN))
 			bento_damaged(bm);
 	}

@@ -55,6 +55,8 @@ static const char *const bento_op_names[BENTO_OP_MAX] = {
 	[BENTO_OP_TMPFILE] = "tmpfile",	  [BENTO_OP_TRIM] = "trim",
 	[BENTO_OP_PARENT] = "parent",	  [BENTO_OP_TRY_EXPORT] = "try_export",
 	[BENTO_OP_TRY_IMPORT] = "try_import",
+	[BENTO_OP_EVENT] = "event",	  [BENTO_OP_START_LOG] = "start_log",
+	[BENTO_OP_DRAIN_LOG] = "drain_log",
 };
 
 const char *bento_op_name(u32 op)

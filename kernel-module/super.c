@@ -51,6 +51,7 @@ static void bento_commit_work(struct work_struct *work)
 	}
 	/* While the file system is frozen nothing may be written; the thaw changes nothing. */
 	if (!bento_failed(bm) && sb_start_intwrite_trylock(bm->sb)) {
+		bento_log_sync(bm);
 		err = bento_leaf_sync(bm);
 		sb_end_intwrite(bm->sb);
 		if (err && !bento_failed(bm) && __ratelimit(&bm->log_limit))
@@ -71,20 +72,28 @@ void bento_commit_schedule(struct bento_mount *bm)
 
 static int bento_sync_fs(struct super_block *sb, int wait)
 {
-	if (!wait || sb_rdonly(sb))
+	if (sb_rdonly(sb))
 		return 0;
+	/* Before the second, waiting pass data is written, but not by sync(2). */
+	if (!wait) {
+		bento_log_flush(BENTO_M(sb));
+		return 0;
+	}
 	/* Data of inodes that nobody asks one by one, see bento_count_data(). */
 	bento_count_write(BENTO_M(sb));
+	bento_log_sync(BENTO_M(sb));
 	return bento_leaf_sync(BENTO_M(sb));
 }
 
 static int bento_freeze_fs(struct super_block *sb)
 {
-	return bento_sync_fs(sb, 1);
+	/* Not the log: what is recorded now waits for the thaw. */
+	return sb_rdonly(sb) ? 0 : bento_leaf_sync(BENTO_M(sb));
 }
 
 static int bento_unfreeze_fs(struct super_block *sb)
 {
+	bento_log_schedule(BENTO_M(sb));
 	return 0;
 }
 
@@ -172,6 +181,7 @@ static void bento_mount_free(struct bento_mount *bm)
 		bento_inst_free(bm->inst);
 	bento_gate_exit(bm);
 	bento_stats_exit(bm);
+	kvfree(bm->log.buf);
 	kfree(bm->options);
 	kfree(bm);
 }
@@ -181,8 +191,10 @@ void bento_kill_sb(struct super_block *sb)
 	struct bento_mount *bm = BENTO_M(sb);
 
 	/* Inodes under repair hold references, which their work items drop. */
-	if (bm)
+	if (bm) {
+		bento_log_stop(bm);
 		flush_workqueue(bento_wq);
+	}
 	/* A mount that failed half-way has no root, so that put_super() is not called. */
 	if (bm && bm->inst && !sb->s_root)
 		bento_mount_shut(bm);
@@ -218,6 +230,7 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	spin_lock_init(&bm->inject.lock);
 	spin_lock_init(&bm->error_lock);
 	INIT_DELAYED_WORK(&bm->commit_work, bento_commit_work);
+	bento_log_init(bm);
 	bento_errors_init(bm);
 	bento_watch_init(bm);
 	ratelimit_state_init(&bm->log_limit, 5 * HZ, 20);
@@ -305,6 +318,7 @@ int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 	if (!bm->inst)
 		return -ENOMEM;
 	bento_offer_acls(sb, bm->inst);
+	bento_log_attach(bm, bm->inst);
 	in.flags = bento_mount_flags(bm, sb_rdonly(sb));
 	err = bento_inst_start(bm->inst, BENTO_OP_MOUNT, &in);
 	if (err) {
@@ -324,7 +338,9 @@ int bento_fill_super(struct super_block *sb, struct fs_context *fc)
 	bento_debugfs_add(bm);
 	bento_watch_set(bm, bm->opt.watchdog_s);
 	bento_type_add_mount(bm);
-	if (!sb_rdonly(sb))
+	if (!sb_rdonly(sb)) {
 		bento_commit_schedule(bm);
+		bento_log_schedule(bm);
+	}
 	return 0;
 }

@@ -222,8 +222,10 @@ static int bento_upgrade_transfer(struct bento_upgrade *up)
 	struct bento_inst *old = up->old;
 	int err = 0;
 
-	if (!READ_ONCE(old->failed))
+	if (!READ_ONCE(old->failed)) {
+		bento_log_take(old);
 		err = bento_upgrade_export(up);
+	}
 	up->st.exported = ktime_get_ns();
 	if (READ_ONCE(old->failed)) {
 		up->kind = BENTO_EVENT_REPAIR;
@@ -256,6 +258,7 @@ static int bento_upgrade_pause(struct bento_mount *bm, struct bento_upgrade *up)
 	if (!err) {
 		WRITE_ONCE(bm->inst, up->new);
 		bento_offer_acls(bm->sb, up->new);
+		bento_log_attach(bm, up->new);
 		bm->sb->s_maxbytes = up->new->max_file_size;
 	}
 	bento_gate_open(bm);
@@ -335,7 +338,9 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
 	up->new = bento_inst_alloc(bm, build);
 	if (up->new) {
 		WRITE_ONCE(bm->upgrading, true);
+		bento_log_hold(bm);
 		err = bento_upgrade_run(bm, up);
+		bento_log_release(bm);
 		WRITE_ONCE(bm->upgrading, false);
 	}
 	kvfree(up->state.data);

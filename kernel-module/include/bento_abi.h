@@ -30,6 +30,9 @@
 #define BENTO_XATTR_NAME_MAX	255U
 #define BENTO_XATTR_SIZE_MAX	65536U
 #define BENTO_MAKE_XATTRS_MAX	8U
+/* A log: how many inodes it has (folder included), what one drain_log() brings at most, in bytes. */
+#define BENTO_LOG_INODES_MAX	8U
+#define BENTO_LOG_BATCH_MAX	65536U
 
 /* Opaque to Rust. */
 struct bento_dev;	/* the device of one instance; refuses everything once the instance failed */
@@ -55,12 +58,14 @@ struct bento_cx {
 	__u32 pid;
 	__u32 pad;
 	struct bento_time now;
+	__u8 comm[16];		/* name of the caller's command, NUL-padded */
 };
 
 /* bento_cx.flags */
 #define BENTO_CX_COMMIT_SOON	(1U << 0)	/* call sync() now, not at the next period */
 /* And let it end before the next operation that changes something: else that one would wait. */
 #define BENTO_CX_COMMIT_WAIT	(1U << 1)
+#define BENTO_CX_DRAIN		(1U << 2)	/* many log records wait: drain_log() soon */
 
 /* bento_attr.flags, bento_setattr.flags: the numbers of FS_*_FL in <linux/fs.h> */
 #define BENTO_FLAG_SYNC		0x8U
@@ -248,6 +253,31 @@ struct bento_rename_in {
 	__u32 pad;
 };
 
+/* event(): the kinds */
+#define BENTO_EVENT_OPEN	1U	/* a regular file was opened */
+#define BENTO_EVENT_RELEASE	2U	/* an open file was closed for the last time */
+#define BENTO_EVENT_FIRST_READ	3U	/* the first read() or mmap() of an open file */
+#define BENTO_EVENT_FIRST_WRITE	4U	/* the first write() or writable shared mmap() */
+
+struct bento_log_start {
+	/* The inodes of the log; what is known of them in memory may have changed. */
+	__u64 inos[BENTO_LOG_INODES_MAX];
+	__u32 count;		/* 0..BENTO_LOG_INODES_MAX */
+	__u32 made;		/* 1: names were made */
+};
+
+/* bento_log_drain.flags */
+#define BENTO_LOG_RESTART	(1U << 0)	/* empty the file first */
+#define BENTO_LOG_MORE		(1U << 1)	/* more records wait */
+
+struct bento_log_drain {
+	__u64 ino;		/* out: the file that the bytes are to be appended to */
+	__u32 len;		/* out: bytes; 0: nothing waits */
+	__u32 flags;		/* out: BENTO_LOG_* */
+	__s32 result;		/* in: 0, or why the bytes of the last call were dropped */
+	__u32 pad;
+};
+
 /* -------------------------------------------------------------- leaf calls */
 
 /* bento_fs_ops.ops: same bits as bento::OpSet */
@@ -269,6 +299,8 @@ struct bento_rename_in {
 #define BENTO_OPS_FLAGS		(1ULL << 15)	/* BENTO_SET_FLAGS; needs SETATTR */
 #define BENTO_OPS_TRIM		(1ULL << 16)
 #define BENTO_OPS_EXPORT	(1ULL << 17)	/* parent() */
+#define BENTO_OPS_EVENTS	(1ULL << 18)	/* event() */
+#define BENTO_OPS_LOG		(1ULL << 19)	/* start_log(), drain_log(); needs ALLOCATE */
 
 /* bento_fs_ops.caps */
 #define BENTO_CAP_DEVICE	(1ULL << 0)	/* lives on a block device; else nodev */
@@ -285,6 +317,7 @@ enum bento_op {
 	BENTO_OP_LISTXATTR, BENTO_OP_FALLOCATE, BENTO_OP_TMPFILE, BENTO_OP_TRIM, BENTO_OP_PARENT,
 	/* export_state() and import_state(), tried before an upgrade while operations go on */
 	BENTO_OP_TRY_EXPORT, BENTO_OP_TRY_IMPORT,
+	BENTO_OP_EVENT, BENTO_OP_START_LOG, BENTO_OP_DRAIN_LOG,
 	BENTO_OP_MAX
 };
 
@@ -384,6 +417,17 @@ struct bento_fs_ops {
 	int (*trim)(struct bento_cx *cx, __u64 fs, struct bento_trim *inout);
 	/* The directory that holds the directory @dir. */
 	int (*parent)(struct bento_cx *cx, __u64 fs, __u64 dir, __u64 *ino);
+
+	/* A file was used; @kind: BENTO_EVENT_*. The result changes nothing. */
+	int (*event)(struct bento_cx *cx, __u64 fs, __u64 node, __u32 kind);
+	/* Makes the files of the log where they are missing. Holds @root exclusively. */
+	int (*start_log)(struct bento_cx *cx, __u64 fs, __u64 root, struct bento_log_start *out);
+	/*
+	 * Hands over records that wait, into @buf of @cap bytes (<= BENTO_LOG_BATCH_MAX). Also
+	 * while the gate is closed, before export_state(). -ENOENT: start_log() comes first.
+	 */
+	int (*drain_log)(struct bento_cx *cx, __u64 fs, __u8 *buf, __u32 cap,
+			 struct bento_log_drain *io);
 };
 
 /* ---------------------------------------------------------------- services */

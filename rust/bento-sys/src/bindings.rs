@@ -9,8 +9,11 @@ pub const BENTO_STATE_MAX: u32 = 67108864;
 pub const BENTO_XATTR_NAME_MAX: u32 = 255;
 pub const BENTO_XATTR_SIZE_MAX: u32 = 65536;
 pub const BENTO_MAKE_XATTRS_MAX: u32 = 8;
+pub const BENTO_LOG_INODES_MAX: u32 = 8;
+pub const BENTO_LOG_BATCH_MAX: u32 = 65536;
 pub const BENTO_CX_COMMIT_SOON: u32 = 1;
 pub const BENTO_CX_COMMIT_WAIT: u32 = 2;
+pub const BENTO_CX_DRAIN: u32 = 4;
 pub const BENTO_FLAG_SYNC: u32 = 8;
 pub const BENTO_FLAG_IMMUTABLE: u32 = 16;
 pub const BENTO_FLAG_APPEND: u32 = 32;
@@ -42,6 +45,12 @@ pub const BENTO_MOUNT_DISCARD: u32 = 8;
 pub const BENTO_RENAME_NOREPLACE: u32 = 1;
 pub const BENTO_RENAME_EXCHANGE: u32 = 2;
 pub const BENTO_RENAME_WHITEOUT: u32 = 4;
+pub const BENTO_EVENT_OPEN: u32 = 1;
+pub const BENTO_EVENT_RELEASE: u32 = 2;
+pub const BENTO_EVENT_FIRST_READ: u32 = 3;
+pub const BENTO_EVENT_FIRST_WRITE: u32 = 4;
+pub const BENTO_LOG_RESTART: u32 = 1;
+pub const BENTO_LOG_MORE: u32 = 2;
 pub const BENTO_OPS_CREATE: u32 = 1;
 pub const BENTO_OPS_MKDIR: u32 = 2;
 pub const BENTO_OPS_SYMLINK: u32 = 4;
@@ -60,11 +69,14 @@ pub const BENTO_OPS_TMPFILE: u32 = 16384;
 pub const BENTO_OPS_FLAGS: u32 = 32768;
 pub const BENTO_OPS_TRIM: u32 = 65536;
 pub const BENTO_OPS_EXPORT: u32 = 131072;
+pub const BENTO_OPS_EVENTS: u32 = 262144;
+pub const BENTO_OPS_LOG: u32 = 524288;
 pub const BENTO_CAP_DEVICE: u32 = 1;
 pub const BENTO_REGISTER_HOLD: u32 = 1;
 pub const BENTO_REGISTER_PREFERRED: u32 = 2;
 pub const BENTO_WRITE_BARRIER: u32 = 1;
 pub type __u8 = ::core::ffi::c_uchar;
+pub type __s32 = ::core::ffi::c_int;
 pub type __u32 = ::core::ffi::c_uint;
 pub type __s64 = ::core::ffi::c_longlong;
 pub type __u64 = ::core::ffi::c_ulonglong;
@@ -106,10 +118,11 @@ pub struct bento_cx {
     pub pid: __u32,
     pub pad: __u32,
     pub now: bento_time,
+    pub comm: [__u8; 16usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_cx"][::core::mem::size_of::<bento_cx>() - 64usize];
+    ["Size of bento_cx"][::core::mem::size_of::<bento_cx>() - 80usize];
     ["Alignment of bento_cx"][::core::mem::align_of::<bento_cx>() - 8usize];
     ["Offset of field: bento_cx::magic"][::core::mem::offset_of!(bento_cx, magic) - 0usize];
     ["Offset of field: bento_cx::task"][::core::mem::offset_of!(bento_cx, task) - 8usize];
@@ -121,6 +134,7 @@ const _: () = {
     ["Offset of field: bento_cx::pid"][::core::mem::offset_of!(bento_cx, pid) - 40usize];
     ["Offset of field: bento_cx::pad"][::core::mem::offset_of!(bento_cx, pad) - 44usize];
     ["Offset of field: bento_cx::now"][::core::mem::offset_of!(bento_cx, now) - 48usize];
+    ["Offset of field: bento_cx::comm"][::core::mem::offset_of!(bento_cx, comm) - 64usize];
 };
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -468,6 +482,48 @@ const _: () = {
     ["Offset of field: bento_rename_in::pad"]
         [::core::mem::offset_of!(bento_rename_in, pad) - 60usize];
 };
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct bento_log_start {
+    pub inos: [__u64; 8usize],
+    pub count: __u32,
+    pub made: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bento_log_start"][::core::mem::size_of::<bento_log_start>() - 72usize];
+    ["Alignment of bento_log_start"][::core::mem::align_of::<bento_log_start>() - 8usize];
+    ["Offset of field: bento_log_start::inos"]
+        [::core::mem::offset_of!(bento_log_start, inos) - 0usize];
+    ["Offset of field: bento_log_start::count"]
+        [::core::mem::offset_of!(bento_log_start, count) - 64usize];
+    ["Offset of field: bento_log_start::made"]
+        [::core::mem::offset_of!(bento_log_start, made) - 68usize];
+};
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct bento_log_drain {
+    pub ino: __u64,
+    pub len: __u32,
+    pub flags: __u32,
+    pub result: __s32,
+    pub pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bento_log_drain"][::core::mem::size_of::<bento_log_drain>() - 24usize];
+    ["Alignment of bento_log_drain"][::core::mem::align_of::<bento_log_drain>() - 8usize];
+    ["Offset of field: bento_log_drain::ino"]
+        [::core::mem::offset_of!(bento_log_drain, ino) - 0usize];
+    ["Offset of field: bento_log_drain::len"]
+        [::core::mem::offset_of!(bento_log_drain, len) - 8usize];
+    ["Offset of field: bento_log_drain::flags"]
+        [::core::mem::offset_of!(bento_log_drain, flags) - 12usize];
+    ["Offset of field: bento_log_drain::result"]
+        [::core::mem::offset_of!(bento_log_drain, result) - 16usize];
+    ["Offset of field: bento_log_drain::pad"]
+        [::core::mem::offset_of!(bento_log_drain, pad) - 20usize];
+};
 pub const BENTO_OP_NONE: bento_op = 0;
 pub const BENTO_OP_MOUNT: bento_op = 1;
 pub const BENTO_OP_UNMOUNT: bento_op = 2;
@@ -509,7 +565,10 @@ pub const BENTO_OP_TRIM: bento_op = 37;
 pub const BENTO_OP_PARENT: bento_op = 38;
 pub const BENTO_OP_TRY_EXPORT: bento_op = 39;
 pub const BENTO_OP_TRY_IMPORT: bento_op = 40;
-pub const BENTO_OP_MAX: bento_op = 41;
+pub const BENTO_OP_EVENT: bento_op = 41;
+pub const BENTO_OP_START_LOG: bento_op = 42;
+pub const BENTO_OP_DRAIN_LOG: bento_op = 43;
+pub const BENTO_OP_MAX: bento_op = 44;
 pub type bento_op = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -821,10 +880,35 @@ pub struct bento_fs_ops {
             ino: *mut __u64,
         ) -> ::core::ffi::c_int,
     >,
+    pub event: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            node: __u64,
+            kind: __u32,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub start_log: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            root: __u64,
+            out: *mut bento_log_start,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub drain_log: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            buf: *mut __u8,
+            cap: __u32,
+            io: *mut bento_log_drain,
+        ) -> ::core::ffi::c_int,
+    >,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_fs_ops"][::core::mem::size_of::<bento_fs_ops>() - 392usize];
+    ["Size of bento_fs_ops"][::core::mem::size_of::<bento_fs_ops>() - 416usize];
     ["Alignment of bento_fs_ops"][::core::mem::align_of::<bento_fs_ops>() - 8usize];
     ["Offset of field: bento_fs_ops::magic"][::core::mem::offset_of!(bento_fs_ops, magic) - 0usize];
     ["Offset of field: bento_fs_ops::abi_version"]
@@ -909,6 +993,12 @@ const _: () = {
     ["Offset of field: bento_fs_ops::trim"][::core::mem::offset_of!(bento_fs_ops, trim) - 376usize];
     ["Offset of field: bento_fs_ops::parent"]
         [::core::mem::offset_of!(bento_fs_ops, parent) - 384usize];
+    ["Offset of field: bento_fs_ops::event"]
+        [::core::mem::offset_of!(bento_fs_ops, event) - 392usize];
+    ["Offset of field: bento_fs_ops::start_log"]
+        [::core::mem::offset_of!(bento_fs_ops, start_log) - 400usize];
+    ["Offset of field: bento_fs_ops::drain_log"]
+        [::core::mem::offset_of!(bento_fs_ops, drain_log) - 408usize];
 };
 pub const BENTO_PANIC_MESSAGE: bento_panic = 1;
 pub const BENTO_PANIC_INDEX: bento_panic = 2;

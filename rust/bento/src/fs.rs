@@ -2,8 +2,8 @@
 //! The trait that every file system implements.
 
 use crate::{
-    Attr, BlockDevice, DirBuf, Errno, Extent, Fallocate, InodeNo, NewInode, Request, Result,
-    SetAttr, TrimRange, Trimmed, Xattr, XattrFlags,
+    Attr, BlockDevice, DirBuf, Errno, Extent, Fallocate, FileEvent, InodeNo, LogBatch, LogStart,
+    NewInode, Request, Result, SetAttr, TrimRange, Trimmed, Xattr, XattrFlags,
 };
 use bitflags::bitflags;
 
@@ -51,6 +51,11 @@ bitflags! {
         const TRIM = 1 << 16;
         /// [`FileSystem::parent`], so that handles of directories can be exported.
         const EXPORT = 1 << 17;
+        /// [`FileSystem::event`]. Without it, `open` and cached reads never come here.
+        const EVENTS = 1 << 18;
+        /// [`FileSystem::start_log`], [`FileSystem::drain_log`], [`FileSystem::wants_drain`];
+        /// needs `ALLOCATE`.
+        const LOG = 1 << 19;
     }
 }
 
@@ -487,5 +492,39 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// `ESTALE`: `dir` has been removed.
     fn parent(&self, dir: &Self::Node) -> Result<InodeNo> {
         Err(Errno::EOPNOTSUPP)
+    }
+
+    /// A regular file was used. Must be quick, for it comes with each `open`; what it answers
+    /// changes nothing for the user. Holds nothing.
+    fn event(&self, req: &Request, node: &Self::Node, event: FileEvent) -> Result {
+        Ok(())
+    }
+
+    /// The log may begin: makes its folder and its files where they are missing, and names them.
+    /// Once per instance, while operations go on: after a mount, an upgrade, a repair; again
+    /// where [`FileSystem::drain_log`] answers `ENOENT`. Never on a read-only mount.
+    /// Holds: the root exclusive, so that the folder can be made in it.
+    ///
+    /// # Errors
+    /// `ENOSPC`, `ENOTDIR` (something else has the name): nothing is recorded.
+    fn start_log(&self, req: &Request, root: &Self::Node) -> Result<LogStart> {
+        Err(Errno::ENOSYS)
+    }
+
+    /// Takes records that wait in memory into `out` (at most [`LogBatch::MAX`] bytes), whole ones
+    /// alone. `last` tells whether the bytes of the call before were stored. One call at a time;
+    /// also comes right before [`Upgrade::export`](crate::Upgrade::export), with nothing else
+    /// running. No I/O.
+    ///
+    /// # Errors
+    /// `ENOENT`: [`FileSystem::start_log`] has to come first.
+    fn drain_log(&self, req: &Request, last: Result, out: &mut [u8]) -> Result<LogBatch> {
+        Err(Errno::ENOSYS)
+    }
+
+    /// So many records wait that the host should come for them at once. Cheap: asked after each
+    /// operation.
+    fn wants_drain(&self) -> bool {
+        false
     }
 }

@@ -12,6 +12,7 @@
 //! | [`device`] | [`BlockDevice`] and [`BlockBuf`]: metadata blocks, ordered writes, flush |
 //! | [`xattr`] | [`Xattr`], and [`NewInode`]: what an inode starts with |
 //! | [`space`] | [`Fallocate`] in files, [`TrimRange`] on the device |
+//! | [`events`] | what a file system records: [`FileEvent`], [`LogBatch`] |
 //! | [`extent`] | [`Extent`]: where the bytes of a file lie, for mapped I/O |
 //! | [`attr`] | [`Attr`], [`SetAttr`], [`InodeFlags`], [`FileKind`], [`Timespec`] |
 //! | [`request`] | [`Request`]: who asks, and when |
@@ -28,6 +29,7 @@ pub mod attr;
 pub mod device;
 pub mod dirbuf;
 pub mod errno;
+pub mod events;
 pub mod extent;
 pub mod fs;
 pub mod mapped;
@@ -52,6 +54,7 @@ pub use attr::{Attr, FileKind, InodeFlags, SetAttr, SetAttrMask, Timespec};
 pub use device::{BlockBuf, BlockDevice, BlockNo, BlockWrite, NoDevice, WriteOrder};
 pub use dirbuf::DirBuf;
 pub use errno::{Errno, Result};
+pub use events::{FileEvent, LogBatch, LogStart};
 pub use extent::{Extent, ExtentKind};
 pub use fs::{Entry, FileSystem, MountOptions, OpSet, Pressure, RenameFlags, StatFs};
 pub use request::Request;
@@ -63,9 +66,10 @@ pub use xattr::{NewInode, Xattr, XattrFlags};
 pub mod prelude {
     pub use crate::{
         Attr, BlockBuf, BlockDevice, BlockNo, DirBuf, Entry, Errno, Extent, ExtentKind, Fallocate,
-        FallocateMode, FileKind, FileSystem, InodeFlags, InodeNo, MountOptions, NewInode, OpSet,
-        Pressure, RenameFlags, Request, Result, SetAttr, SetAttrMask, StatFs, StateReader,
-        StateWriter, Timespec, TrimRange, Trimmed, Upgrade, Xattr, XattrFlags,
+        FallocateMode, FileEvent, FileKind, FileSystem, InodeFlags, InodeNo, LogBatch, LogStart,
+        MountOptions, NewInode, OpSet, Pressure, RenameFlags, Request, Result, SetAttr,
+        SetAttrMask, StatFs, StateReader, StateWriter, Timespec, TrimRange, Trimmed, Upgrade,
+        Xattr, XattrFlags,
     };
 }
 

@@ -17,4 +17,7 @@ pub struct Request {
     pub pid: u32,
     /// The time of the operation, in the granularity of the mount.
     pub now: Timespec,
+    /// Name of the caller's command (`/proc/PID/comm`), NUL-padded. All zeros where it is not
+    /// known, or where the file system keeps no log ([`OpSet::LOG`](crate::OpSet::LOG)).
+    pub comm: [u8; 16],
 }

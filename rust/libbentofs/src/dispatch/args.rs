@@ -22,6 +22,7 @@ pub(super) unsafe fn request(cx: *const bento_cx) -> Request {
         gid: cx.gid,
         pid: cx.pid,
         now: convert::time_in(&cx.now),
+        comm: cx.comm,
     }
 }
 

@@ -4,8 +4,8 @@
 use super::handle::borrow;
 use super::{KernelFs, args};
 use crate::guard::guard;
-use bento::{Request, Result};
-use bento_sys::bento_cx;
+use bento::{OpSet, Request, Result};
+use bento_sys::{BENTO_CX_DRAIN, bento_cx};
 use core::ffi::c_int;
 
 /// What an operation has to say when it succeeds: nothing, or a number as C takes it.
@@ -76,6 +76,10 @@ pub(super) unsafe fn on_request<F: KernelFs, A: Answer>(
         let result = call(fs, &req, node);
         // SAFETY: the caller's guarantee.
         unsafe { args::ask(cx, fs.pressure()) };
+        if F::OPS.contains(OpSet::LOG) && fs.wants_drain() {
+            // SAFETY: the caller's guarantee; `cx` is no longer borrowed.
+            unsafe { (*cx).flags |= BENTO_CX_DRAIN };
+        }
         result
     };
     // SAFETY: the caller's guarantee.

@@ -10,6 +10,7 @@
 //! | `data` | mapped I/O and its fallback |
 //! | `xattr` | extended attributes |
 //! | `space` | fallocate and trim |
+//! | `log` | what the file system records |
 //!
 //! | module | what they share |
 //! |---|---|
@@ -36,6 +37,7 @@ mod data;
 mod enter;
 mod handle;
 mod inode;
+mod log;
 mod make;
 mod mount;
 mod names;
@@ -110,6 +112,9 @@ pub const fn table<F: KernelFs>(version: Option<&str>) -> bento_fs_ops {
         tmpfile: Some(make::tmpfile::<F>),
         trim: Some(space::trim::<F>),
         parent: Some(names::parent::<F>),
+        event: Some(log::event::<F>),
+        start_log: Some(log::start_log::<F>),
+        drain_log: Some(log::drain_log::<F>),
     }
 }
 
@@ -135,6 +140,7 @@ const fn is_closed(ops: OpSet) -> bool {
         (OpSet::FALLOCATE, OpSet::MAP.union(OpSet::ALLOCATE)),
         (OpSet::TMPFILE, OpSet::CREATE),
         (OpSet::FLAGS, OpSet::SETATTR),
+        (OpSet::LOG, OpSet::MAP.union(OpSet::ALLOCATE)),
     ];
     let mut at = 0;
     while at < needs.len() {
@@ -168,6 +174,8 @@ const _: () = {
         (OpSet::FLAGS, abi::BENTO_OPS_FLAGS),
         (OpSet::TRIM, abi::BENTO_OPS_TRIM),
         (OpSet::EXPORT, abi::BENTO_OPS_EXPORT),
+        (OpSet::EVENTS, abi::BENTO_OPS_EVENTS),
+        (OpSet::LOG, abi::BENTO_OPS_LOG),
     ];
     let (mut at, mut all) = (0, 0);
     while at < same.len() {

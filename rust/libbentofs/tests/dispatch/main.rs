@@ -10,6 +10,7 @@ macro_rules! call {
     }};
 }
 
+mod log;
 mod make;
 #[path = "../../../libbentoks/tests/mock/mod.rs"]
 mod mock;
@@ -40,6 +41,7 @@ fn cx() -> bento_cx {
             nsec: 8,
             pad: 0,
         },
+        comm: *b"probe\0\0\0\0\0\0\0\0\0\0\0",
         ..bento_cx::default()
     }
 }
@@ -81,13 +83,13 @@ fn errno(result: c_int) -> Errno {
 #[test]
 fn the_head_of_the_table_names_the_build() {
     let table = PROBE;
-    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 2));
+    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 3));
     assert_eq!(table.size as usize, size_of::<bento_fs_ops>());
     assert_eq!(&table.name, b"probe\0\0\0\0\0\0\0\0\0\0\0");
     assert_eq!(&table.version[..6], b"1.2.3\0");
     assert_eq!((table.schema_min, table.schema), (2, 3));
     assert_eq!(table.caps, u64::from(BENTO_CAP_DEVICE));
-    assert_eq!(table.ops, 0x3_ffff);
+    assert_eq!(table.ops, 0xf_ffff);
     let hello = libbentofs::table::<Hello>(Some("9.9"));
     assert_eq!(hello.caps, 0);
     assert_eq!(&hello.version[..4], b"9.9\0");

@@ -58,7 +58,9 @@ fn new_inodes_carry_the_request_and_belong_to_the_caller() {
     let none = call!(PROBE, mkdir(fs, root, &plain, &mut bento_entry::default()));
     assert_eq!(errno(none), Errno::ENOSYS);
     let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
-    let request = "Request { uid: 1000, gid: 100, pid: 42, now: Timespec { sec: 7, nsec: 8 } }";
+    let comm = *b"probe\0\0\0\0\0\0\0\0\0\0\0";
+    let request = "Request { uid: 1000, gid: 100, pid: 42, now: Timespec { sec: 7, nsec: 8 },";
+    let request = format!("{request} comm: {comm:?} }}");
     let given = "[(\"security.selinux\", 5), (\"system.posix_acl_access\", 0)]";
     for expected in [
         format!("create 5 [110] 100640 [] {request}"),

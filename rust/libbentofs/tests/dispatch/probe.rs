@@ -243,6 +243,35 @@ impl FileSystem for Probe {
         self.disk.write(&writes, WriteOrder::Any)?;
         Ok(count)
     }
+
+    fn event(&self, req: &Request, node: &Node, event: FileEvent) -> Result {
+        self.note(format!("event {} {event:?} of {}", node.0, req.pid))
+    }
+
+    /// What it says has been made depends on the inode.
+    fn start_log(&self, _: &Request, root: &Node) -> Result<LogStart> {
+        let mut inodes = [None; LogStart::INODES_MAX];
+        inodes[1] = Some(InodeNo(root.0.0 - 5));
+        inodes[3] = Some(InodeNo(77));
+        Ok(LogStart { inodes, made: true })
+    }
+
+    /// As many bytes as the last append's error number.
+    fn drain_log(&self, _: &Request, last: Result, out: &mut [u8]) -> Result<LogBatch> {
+        let len = last.map_or_else(|error| error.raw().unsigned_abs() as usize, |()| 0);
+        out.iter_mut().take(len).for_each(|byte| *byte = 7);
+        Ok(LogBatch {
+            ino: InodeNo(78),
+            len,
+            restart: true,
+            more: true,
+        })
+    }
+
+    /// Once something has been noted.
+    fn wants_drain(&self) -> bool {
+        self.calls.lock().is_ok_and(|calls| calls.len() > 1)
+    }
 }
 
 impl Upgrade for Probe {

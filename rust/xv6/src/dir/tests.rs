@@ -110,6 +110,7 @@ fn req() -> Request {
         gid: 0,
         pid: 1,
         now: Timespec { sec: 1, nsec: 0 },
+        comm: [0; 16],
     }
 }
 

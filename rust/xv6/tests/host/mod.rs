@@ -75,6 +75,7 @@ impl<D: DataDevice + Clone> Host<D> {
                 sec: self.clock.get(),
                 nsec: 7,
             },
+            comm: [0; 16],
         }
     }
 
