@@ -8,6 +8,7 @@
 
 mod convert;
 mod ioctl;
+mod opened;
 mod session;
 
 pub use session::{Mounted, Settings, serve};
@@ -16,7 +17,8 @@ use crate::{Host, HostDevice, Make};
 use bento::mapped::SeekTo;
 use bento::prelude::*;
 use convert::{
-    bento_ino, bento_request, fallocate_mode, file_attr, file_type, fuse_errno, new_time, usage,
+    bento_ino, bento_request, command, fallocate_mode, file_attr, file_type, fuse_errno, new_time,
+    usage,
 };
 use core::time::Duration;
 use fuser::{
@@ -45,6 +47,7 @@ const WANTED_WITH_ACLS: InitFlags = InitFlags::FUSE_POSIX_ACL.union(InitFlags::F
 struct Adapter<F: FileSystem<Device: HostDevice>> {
     host: Arc<Host<F>>,
     result: Arc<Mutex<Option<Result>>>,
+    opened: opened::Opened,
 }
 
 /// Answers with an error, or with what the arm of a success says.
@@ -95,7 +98,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         answer_entry(
             reply,
             self.host
-                .lookup(&bento_request(req), parent, name.as_bytes()),
+                .lookup(&Self::request(req), parent, name.as_bytes()),
         );
     }
 
@@ -125,7 +128,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let req = bento_request(req);
+        let req = Self::request(req);
         let given = [
             (SetAttrMask::MODE, mode.is_some()),
             (SetAttrMask::UID, uid.is_some()),
@@ -215,8 +218,8 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let made = self.make(req, parent, name, Make::Node(mode, 0), umask);
         let result = made.and_then(|attr| Ok((file_attr(&attr)?, attr.generation)));
         answer!(reply, result, (attr, generation) => {
-            let (generation, flags) = (Generation(generation.into()), FopenFlags::FOPEN_KEEP_CACHE);
-            reply.created(&TTL, &attr, generation, FileHandle(0), flags);
+            let (handle, flags) = self.opened(req, bento_ino(attr.ino));
+            reply.created(&TTL, &attr, Generation(generation.into()), handle, flags);
         });
     }
 
@@ -224,7 +227,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let parent = bento_ino(parent);
         let result = self
             .host
-            .unlink(&bento_request(req), parent, name.as_bytes());
+            .unlink(&Self::request(req), parent, name.as_bytes());
         answer!(reply, result, () => reply.ok());
     }
 
@@ -232,7 +235,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let parent = bento_ino(parent);
         let result = self
             .host
-            .rmdir(&bento_request(req), parent, name.as_bytes());
+            .rmdir(&Self::request(req), parent, name.as_bytes());
         answer!(reply, result, () => reply.ok());
     }
 
@@ -249,7 +252,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let (from, to) = (bento_ino(parent), bento_ino(newparent));
         let (from, to) = ((from, name.as_bytes()), (to, newname.as_bytes()));
         let flags = RenameFlags::from_bits(flags.bits()).ok_or(Errno::EINVAL);
-        let result = flags.and_then(|f| self.host.rename(&bento_request(req), from, to, f));
+        let result = flags.and_then(|f| self.host.rename(&Self::request(req), from, to, f));
         answer!(reply, result, () => reply.ok());
     }
 
@@ -264,31 +267,48 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let (ino, parent) = (bento_ino(ino), bento_ino(newparent));
         let result = self
             .host
-            .link(&bento_request(req), ino, parent, newname.as_bytes());
+            .link(&Self::request(req), ino, parent, newname.as_bytes());
         answer_entry(reply, result);
     }
 
-    fn open(&self, _: &fuser::Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, req: &fuser::Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         answer!(reply, self.host.open(bento_ino(ino), usage(flags)), () => {
-            reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+            let (handle, flags) = self.opened(req, bento_ino(ino));
+            reply.opened(handle, flags);
         });
+    }
+
+    fn release(
+        &self,
+        req: &fuser::Request,
+        ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.used(req, ino, fh, FileEvent::Release);
+        self.opened.remove(fh);
+        reply.ok();
     }
 
     fn read(
         &self,
         req: &fuser::Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        self.used(req, ino, fh, FileEvent::FirstRead);
         let size = usize::try_from(size).unwrap_or_default();
         let result = self
             .host
-            .read(&bento_request(req), bento_ino(ino), offset, size);
+            .read(&Self::request(req), bento_ino(ino), offset, size);
         answer!(reply, result, data => reply.data(&data));
     }
 
@@ -296,7 +316,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         &self,
         req: &fuser::Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         data: &[u8],
         _write_flags: WriteFlags,
@@ -304,9 +324,10 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
+        self.used(req, ino, fh, FileEvent::FirstWrite);
         let result = self
             .host
-            .write(&bento_request(req), bento_ino(ino), offset, data);
+            .write(&Self::request(req), bento_ino(ino), offset, data);
         let result = result.and_then(|done| u32::try_from(done).map_err(|_| Errno::EIO));
         answer!(reply, result, done => reply.written(done));
     }
@@ -333,7 +354,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
     ) {
         let result = self
             .host
-            .fsync(&bento_request(req), bento_ino(ino), datasync);
+            .fsync(&Self::request(req), bento_ino(ino), datasync);
         answer!(reply, result, () => reply.ok());
     }
 
@@ -368,7 +389,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let cookie = if offset <= 2 { 0 } else { offset - 1 };
         let result = self
             .host
-            .readdir(&bento_request(req), bento_ino(ino), cookie, |record| {
+            .readdir(&Self::request(req), bento_ino(ino), cookie, |record| {
                 let kind = FileKind::from_mode(u32::from(record.dirent_type) << 12);
                 let kind = kind.map_or(FileType::RegularFile, file_type);
                 let name = OsStr::from_bytes(record.name);
@@ -435,7 +456,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         if Self::lacks(OpSet::XATTR) {
             return reply.error(fuser::Errno::ENOSYS);
         }
-        let list = self.host.listxattr(&bento_request(req), bento_ino(ino));
+        let list = self.host.listxattr(&Self::request(req), bento_ino(ino));
         answer_xattr(reply, list, size);
     }
 
@@ -455,7 +476,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         let name = name.as_bytes();
         let attr = Xattr { name, value };
         let flags = XattrFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL);
-        let req = bento_request(req);
+        let req = Self::request(req);
         let result = flags.and_then(|flags| self.host.setxattr(&req, bento_ino(ino), &attr, flags));
         answer!(reply, result, () => reply.ok());
     }
@@ -464,7 +485,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         if Self::lacks(OpSet::XATTR) {
             return reply.error(fuser::Errno::ENOSYS);
         }
-        let req = bento_request(req);
+        let req = Self::request(req);
         let result = self.host.removexattr(&req, bento_ino(ino), name.as_bytes());
         answer!(reply, result, () => reply.ok());
     }
@@ -482,7 +503,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         if Self::lacks(OpSet::FALLOCATE) {
             return reply.error(fuser::Errno::ENOSYS);
         }
-        let (req, ino) = (bento_request(req), bento_ino(ino));
+        let (req, ino) = (Self::request(req), bento_ino(ino));
         let result = fallocate_mode(mode).and_then(|(mode, keep_size)| {
             self.host
                 .fallocate(&req, ino, mode, (offset, length), keep_size)
@@ -494,22 +515,24 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         &self,
         req: &fuser::Request,
         ino_in: INodeNo,
-        _fh_in: FileHandle,
+        fh_in: FileHandle,
         offset_in: u64,
         ino_out: INodeNo,
-        _fh_out: FileHandle,
+        fh_out: FileHandle,
         offset_out: u64,
         len: u64,
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
+        self.used(req, ino_in, fh_in, FileEvent::FirstRead);
+        self.used(req, ino_out, fh_out, FileEvent::FirstWrite);
         // The answer has 32 bits; the caller goes on where it ends.
         let len = len.min(u64::from(u32::MAX) & !4095);
         let (from, to) = (
             (bento_ino(ino_in), offset_in),
             (bento_ino(ino_out), offset_out),
         );
-        let result = self.host.copy(&bento_request(req), from, to, len);
+        let result = self.host.copy(&Self::request(req), from, to, len);
         let result = result.and_then(|done| u32::try_from(done).map_err(|_| Errno::EIO));
         answer!(reply, result, done => reply.written(done));
     }
@@ -525,7 +548,7 @@ impl<F: FileSystem<Device: HostDevice>> Filesystem for Adapter<F> {
         _out_size: u32,
         reply: ReplyIoctl,
     ) {
-        let (req, ino) = (bento_request(req), bento_ino(ino));
+        let (req, ino) = (Self::request(req), bento_ino(ino));
         let result = ioctl::serve(&self.host, &req, ino, cmd, in_data);
         answer!(reply, result, out => reply.ioctl(0, &out));
     }
@@ -554,6 +577,31 @@ impl<F: FileSystem<Device: HostDevice>> Adapter<F> {
         !F::OPS.contains(ops)
     }
 
+    /// Who asks. The name of the command is looked up where somebody writes it down.
+    fn request(req: &fuser::Request) -> Request {
+        let mut request = bento_request(req);
+        if Host::<F>::RECORDS {
+            request.comm = command(request.pid);
+        }
+        request
+    }
+
+    /// A file was opened. Where first reads are to be told, the kernel must not answer them from
+    /// what it cached before.
+    fn opened(&self, req: &fuser::Request, ino: InodeNo) -> (FileHandle, FopenFlags) {
+        if !Host::<F>::WATCHES {
+            return (FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+        }
+        self.host.event(&Self::request(req), ino, FileEvent::Open);
+        (self.opened.add(), FopenFlags::empty())
+    }
+
+    fn used(&self, req: &fuser::Request, ino: INodeNo, handle: FileHandle, event: FileEvent) {
+        if Host::<F>::WATCHES && self.opened.is_first(handle, event) {
+            self.host.event(&Self::request(req), bento_ino(ino), event);
+        }
+    }
+
     fn make(
         &self,
         req: &fuser::Request,
@@ -562,7 +610,7 @@ impl<F: FileSystem<Device: HostDevice>> Adapter<F> {
         make: Make<'_>,
         umask: u32,
     ) -> Result<Attr> {
-        let (req, dir) = (bento_request(req), bento_ino(dir));
+        let (req, dir) = (Self::request(req), bento_ino(dir));
         self.host.make(&req, dir, name.as_bytes(), make, umask)
     }
 }

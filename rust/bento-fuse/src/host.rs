@@ -15,6 +15,7 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 mod data;
 mod flags;
 mod names;
+mod record;
 mod space;
 mod xattr;
 
@@ -25,6 +26,7 @@ pub use names::Make;
 pub struct Host<F: FileSystem<Device: HostDevice>> {
     table: InodeTable<F::Node, Leaf<F>>,
     namespace: RwLock<()>,
+    log: record::Log,
 }
 
 /// The file system and what a call into it needs.
@@ -138,6 +140,7 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
                 urge: OnceLock::new(),
             }),
             namespace: RwLock::new(()),
+            log: record::Log::default(),
         };
         // The root stays in memory as long as the mount: this lookup is never forgotten.
         let root = host.table.pin(F::ROOT)?;
@@ -151,6 +154,7 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
     /// # Errors
     /// Those of the file system. The disk is then as after a crash.
     pub fn unmount(&self) -> Result {
+        self.flush_log();
         self.table.clear();
         self.sync()?;
         self.leaf().call(F::unmount)?;
@@ -249,6 +253,7 @@ impl<F: FileSystem<Device: HostDevice>> Host<F> {
         if self.leaf().read_only || !F::OPS.contains(OpSet::SYNC) {
             return Ok(());
         }
+        self.flush_log();
         self.leaf().call(|fs| fs.sync(&crate::now()))
     }
 

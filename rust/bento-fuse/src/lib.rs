@@ -11,7 +11,7 @@
 //! | `cache` | its cache of metadata blocks with shared handles |
 //! | `failure` | containment of panics: [`Failure`] |
 //! | `inode` | the inodes in memory: lookup counts, one node per number, unlinked files |
-//! | `host` | [`Host`]: every operation in the terms of `bento`; works without a mount, too; `names`, `data`, `xattr`, `space`, `flags` |
+//! | `host` | [`Host`]: every operation in the terms of `bento`; works without a mount, too; `names`, `data`, `xattr`, `space`, `flags`, `record` |
 //! | `acl` | POSIX access control lists: inheritance, and agreement with the mode |
 //! | `probe` | whether FUSE can be used here: [`unusable`] |
 //! | `adapter` | the wiring to fuser, and the only place that names its types |

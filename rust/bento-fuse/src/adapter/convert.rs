@@ -22,7 +22,19 @@ pub(super) fn bento_request(req: &fuser::Request) -> Request {
         gid,
         pid,
         now: timespec(SystemTime::now()),
+        ..Request::default()
     }
+}
+
+/// The name of a process's command, as the kernel tells it; zeros where the process is gone.
+pub(super) fn command(pid: u32) -> [u8; 16] {
+    let mut comm = [0; 16];
+    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let name = name.strip_suffix(b"\n").unwrap_or(&name);
+    for (to, from) in comm.iter_mut().zip(name.iter().take(15)) {
+        *to = *from;
+    }
+    comm
 }
 
 pub(super) const fn file_type(kind: FileKind) -> FileType {

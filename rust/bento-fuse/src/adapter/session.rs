@@ -2,6 +2,7 @@
 //! A mount from its beginning to its end.
 
 use super::Adapter;
+use super::opened::Opened;
 use crate::{Host, HostDevice};
 use bento::prelude::*;
 use core::time::Duration;
@@ -11,9 +12,13 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// The most threads that serve requests at the same time.
 const MAX_THREADS: usize = 8;
+
+/// How often the log of a file system that keeps one is written.
+const LOG: Duration = Duration::from_millis(250);
 
 /// How to mount.
 #[derive(Clone, Debug)]
@@ -68,6 +73,7 @@ where
     let adapter = Adapter {
         host: Arc::clone(&host),
         result: Arc::clone(&result),
+        opened: Opened::default(),
     };
     let session = fuser::Session::new(adapter, at, &settings.config())?.spawn()?;
     Ok(Mounted {
@@ -124,13 +130,25 @@ impl Syncer {
         let thread = std::thread::Builder::new()
             .name("sync".into())
             .spawn(move || {
-                while matches!(
-                    told.recv_timeout(period),
-                    Ok(Order::Sync) | Err(RecvTimeoutError::Timeout)
-                ) {
+                let tick = if Host::<F>::RECORDS {
+                    LOG.min(period)
+                } else {
+                    period
+                };
+                let mut next = Instant::now() + period;
+                loop {
+                    match told.recv_timeout(tick) {
+                        Err(RecvTimeoutError::Timeout) if Instant::now() < next => {
+                            host.flush_log();
+                            continue;
+                        }
+                        Ok(Order::Sync) | Err(RecvTimeoutError::Timeout) => {}
+                        Ok(_) | Err(RecvTimeoutError::Disconnected) => break,
+                    }
                     if let Err(error) = host.sync() {
                         log::error!("the periodic commit failed: {error}");
                     }
+                    next = Instant::now() + period;
                 }
             })?;
         Ok(Self { tell, thread })
