@@ -13,14 +13,14 @@
   sources ? import ./source.nix,
 }:
 {
-  fs,
+  fs, # what the module is called after bento_
+  crate ? "${fs}-kmod",
   version ? null, # default: the workspace's
   preferred ? true, # serves `mount -t`, and is autoloaded by its alias
 }:
 let
   rust = staticlib {
-    inherit version;
-    crate = "${fs}-kmod";
+    inherit crate version;
   };
   named = rust.version;
   hash = builtins.substring 0 8 (
@@ -46,8 +46,8 @@ stdenv.mkDerivation {
       BENTO_NO_CORE=1 KBUILD_EXTRA_SYMBOLS=${bentofs}/share/bentofs/Module.symvers \
       BENTO_FS=${fs} BENTO_VERSION=${named} BENTO_HASH=${hash} \
       BENTO_STATICLIB=${rust}/lib/lib${
-        builtins.replaceStrings [ "-" ] [ "_" ] fs
-      }_kmod.a BENTO_PREFERRED=${if preferred then "1" else "0"} 2>&1 | tee build.log
+        builtins.replaceStrings [ "-" ] [ "_" ] crate
+      }.a BENTO_PREFERRED=${if preferred then "1" else "0"} 2>&1 | tee build.log
     # objtool and modpost only warn of what makes a module unsafe to load.
     if grep -E 'warning:|WARNING:' build.log; then
       echo "bento-${fs}: the build above has warnings, and none is allowed" >&2

@@ -10,13 +10,13 @@ let
   fsModule = callPackage ./fs-module.nix { inherit sources bentofs staticlib; };
   hostTool = callPackage ./host-tools.nix { inherit sources; };
   crateProgram = callPackage ./crate-program.nix { };
-  # Every crate NAME-kmod of the workspace is a file system.
+  # Every crate NAME-kmod of the workspace is a file system; prov is a second one called xv6.
   fileSystems = builtins.concatMap (
     folder:
     let
       name = builtins.match "(.*)-kmod" folder;
     in
-    if name == null then [ ] else name
+    if name == null || name == [ "prov" ] then [ ] else name
   ) (builtins.attrNames (builtins.readDir ../rust));
 in
 {
@@ -26,6 +26,12 @@ in
     bento-xv6-next = fsModule {
       fs = "xv6";
       version = "0.1.1";
+      preferred = false;
+    };
+    # xv6 that records its use: what an xv6 mount is upgraded to and from.
+    bento-prov = fsModule {
+      fs = "xv6-prov";
+      crate = "prov-kmod";
       preferred = false;
     };
   }

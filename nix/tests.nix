@@ -40,6 +40,7 @@ let
         "options"
         "panic-repair"
         "pjdfstest"
+        "prov"
         "smoke"
         "support"
         "tree-git"
@@ -82,6 +83,7 @@ let
       programs = builtins.attrValues programs;
       # What every scenario takes by path, below /etc/bento.
       files = {
+        prov = "${modules.bento-prov}/lib/modules/${scope.kernel.modDirVersion}/updates";
         next = "${modules.bento-xv6-next}/lib/modules/${scope.kernel.modDirVersion}/updates";
         tree = scope.kernel.tree;
       }

@@ -31,6 +31,7 @@ mod mounts;
 mod output;
 mod prefer;
 mod progress;
+mod prov;
 mod refusal;
 mod rollback;
 mod stats;
@@ -70,6 +71,7 @@ enum Command {
     Upgrade(upgrade::Args),
     Rollback(rollback::Args),
     History(history::Args),
+    Prov(prov::Args),
     Stats(stats::Args),
     Completions(completions::Args),
     /// Writes the manual pages and completions
@@ -101,6 +103,7 @@ fn run(command: &Command, host: &Host, out: &Output) -> Result {
         Command::Rollback(args) => rollback::run(args, host, out),
         Command::Stats(args) => stats::run(args, host, out),
         Command::History(args) => history::run(args, host, out),
+        Command::Prov(args) => prov::run(args, host, out),
         Command::Completions(args) => completions::run(args),
         Command::Share(args) => manual::run(args),
     }

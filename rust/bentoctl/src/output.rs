@@ -44,6 +44,11 @@ impl Output {
         }
     }
 
+    /// Whether JSON was asked for.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints the result: `content` as JSON where that was asked for, else `text`.
     pub(crate) fn print<T: Serialize>(&self, content: &T, text: impl FnOnce() -> String) -> Result {
         self.printed.set(true);
