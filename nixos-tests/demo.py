@@ -93,6 +93,19 @@ with subtest("repair by an upgrade"):
     )
     tell(f"upgraded back to {first}: 'active' again, {files} files as before, open handles kept")
 
+with subtest("recording who does what, for a while"):
+    recording = load_prov()
+    upgrade(recording)
+    expect_status(state="active", build=recording)
+    machine.succeed(f"git clone -q --no-hardlinks {MNT}/clone {MNT}/again", timeout=900)
+    machine.succeed(f"bentoctl prov {MNT} > /run/prov", timeout=120)
+    line = machine.succeed("grep -m 1 ' git\\[.*create /again/.git/' /run/prov").strip()
+    lines = int(machine.succeed("wc -l < /run/prov"))
+    upgrade(first)
+    expect_status(state="active", build=first)
+    tell(f"upgraded to {recording}: {lines} records of a clone, one of them: {line}")
+    tell(f"and back to {first}")
+
 with subtest("unmount and check"):
     machine.succeed(f"umount {MNT}", f"fsck.xv6 -n {DISK} >&2", timeout=300)
     kernel_is_quiet()

@@ -41,6 +41,7 @@ pkgs.testers.runNixOSTest {
       ];
       environment.etc = {
         "bento/tree".source = "${linuxPackages.kernel.dev}/lib/modules/${release}/source";
+        "bento/prov".source = "${modules.bento-prov}/lib/modules/${release}/updates";
         "bento/next".source = "${modules.bento-xv6-next}/lib/modules/${release}/updates";
         "bento/fsstress".source = "${pkgs.xfstests}/lib/xfstests/ltp/fsstress";
       };

@@ -5,6 +5,7 @@
 # What the guest offers: `stress` (rust/stress), mkfs.xv6, fsck.xv6 and fsx on PATH; bentofs and
 # the preferred builds of xv6 and hello where modprobe finds them; and below /etc/bento
 #   next/bento_xv6_*.ko   a second build of xv6, with another version
+#   prov/bento_xv6_prov_*.ko   xv6 that records its use
 #   tree/                 a source tree (the kernel's headers)
 import shlex
 
@@ -80,6 +81,12 @@ def load_next():
     """Loads the second build without touching any mount; returns its build id."""
     machine.succeed("insmod /etc/bento/next/bento_xv6_*.ko hold=1")
     return machine.succeed("cd /etc/bento/next && basename bento_xv6_*.ko .ko").strip()
+
+
+def load_prov():
+    """Loads the build that records, without touching any mount; returns its build id."""
+    machine.succeed("insmod /etc/bento/prov/bento_xv6_prov_*.ko hold=1")
+    return machine.succeed("cd /etc/bento/prov && basename bento_xv6_prov_*.ko .ko").strip()
 
 
 def upgrade(build, disk=DISK):
