@@ -84,7 +84,7 @@ with subtest("fsync of what is durable does no I/O; of data that was overwritten
         machine.succeed(f"sync {MNT}/kept")
         assert after(f"sync {MNT}/kept; sync -d {MNT}/kept") == (0, 0)
     # Written back by others, and no longer in memory when somebody asks.
-    machine.succeed(f"sysctl -q vm.dirty_writeback_centisecs=20 vm.dirty_expire_centisecs=20")
+    machine.succeed("sysctl -q vm.dirty_writeback_centisecs=20 vm.dirty_expire_centisecs=20")
     machine.succeed(f"{overwrite}; sleep 3; echo 2 > /proc/sys/vm/drop_caches")
     writes, flushes = after(f"sync -d {MNT}/kept")
     assert flushes > 0, (writes, flushes)

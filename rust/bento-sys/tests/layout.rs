@@ -3,8 +3,8 @@
 
 use bento_sys::{
     bento_attr, bento_buf, bento_cx, bento_dirent, bento_entry, bento_extent, bento_fallocate_in,
-    bento_fs_ops, bento_make_in, bento_mount_in, bento_mount_out, bento_rename_in, bento_setattr,
-    bento_statfs, bento_time, bento_trim, bento_write, bento_xattr,
+    bento_fs_ops, bento_log_drain, bento_log_start, bento_make_in, bento_mount_in, bento_mount_out,
+    bento_rename_in, bento_setattr, bento_statfs, bento_time, bento_trim, bento_write, bento_xattr,
 };
 
 /// Asserts that the fields fill the struct: padding would carry stack bytes across the boundary.
@@ -27,7 +27,7 @@ macro_rules! assert_no_padding {
 fn no_struct_has_implicit_padding() {
     assert_no_padding! {
         bento_time { sec, nsec, pad }
-        bento_cx { magic, task, inst, op, flags, uid, gid, pid, pad, now }
+        bento_cx { magic, task, inst, op, flags, uid, gid, pid, pad, now, comm }
         bento_attr { ino, size, blocks, atime, mtime, ctime, btime, generation, mode, nlink, uid,
             gid, rdev, flags, xattrs }
         bento_entry { attr, node }
@@ -45,6 +45,8 @@ fn no_struct_has_implicit_padding() {
             pad }
         bento_rename_in { old_dir, new_dir, node, replaced, old_name, new_name, old_name_len,
             new_name_len, flags, pad }
+        bento_log_start { inos, count, made }
+        bento_log_drain { ino, len, flags, result, pad }
         bento_buf { handle, data, lock }
         bento_write { block, data }
     }
@@ -56,7 +58,7 @@ fn the_table_is_a_head_and_one_pointer_per_operation() {
     assert_eq!(head, 8 + 4 + 4 + 8 + 8 + 4 + 4 + 16 + 32);
     assert_eq!((size_of::<bento_fs_ops>() - head) % size_of::<usize>(), 0);
     assert_eq!(
-        core::mem::offset_of!(bento_fs_ops, parent) + size_of::<usize>(),
+        core::mem::offset_of!(bento_fs_ops, drain_log) + size_of::<usize>(),
         size_of::<bento_fs_ops>()
     );
 }

@@ -351,6 +351,10 @@ impl<F: FileSystem> FileSystem for Prov<F> {
         self.fs.fsync(req, node.get(), datasync)
     }
 
+    fn pressure(&self) -> Pressure {
+        self.fs.pressure()
+    }
+
     fn sync(&self, req: &Request) -> Result {
         self.fs.sync(req)
     }
