@@ -171,12 +171,12 @@ static ssize_t ops_failed_show(struct bento_mount *bm, char *buf)
 
 static ssize_t last_error_show(struct bento_mount *bm, char *buf)
 {
+	bool admin = capable(CAP_SYS_ADMIN);
 	ssize_t len;
 
-	bool admin = capable(CAP_SYS_ADMIN);
-
 	spin_lock(&bm->error_lock);
-	len = sysfs_emit(buf, "%.*s\n", admin ? INT_MAX : bm->error_public, bm->last_error);
+	len = sysfs_emit(buf, "%.*s\n", admin ? (int)sizeof(bm->last_error) : bm->error_public,
+			 bm->last_error);
 	spin_unlock(&bm->error_lock);
 	return len;
 }

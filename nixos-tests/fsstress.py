@@ -15,7 +15,7 @@ with subtest("the same after an unmount"):
     assert machine.succeed(f"stress tree manifest {MNT}") == before
 
 with subtest("through FUSE"):
-    machine.succeed(f"umount {MNT}", f"mount.fuse.xv6 {DISK} {MNT}")
+    machine.succeed(f"umount {MNT}", "modprobe fuse", f"mount.fuse.xv6 {DISK} {MNT}")
     assert machine.succeed(f"stress tree manifest {MNT}") == before
     print(machine.succeed(f"stress fsstress -d {MNT} -n 400 -p 2 -s 12", timeout=600), flush=True)
     machine.succeed(f"umount {MNT}")
