@@ -26,15 +26,13 @@ let
     builtins.filter (file: scenario file != null) (builtins.attrNames (builtins.readDir folder))
   );
   # What ./dev test runs on a kernel, where that is not everything; the rest is for --long. 7.3
-  # rolls and does not gate alone: it gets what tells the kernels apart, and the largest story.
+  # rolls and does not gate alone: it gets what tells the kernels apart.
   quick =
     {
       "7.3" = [
         "bentoctl"
         "calls"
         "coherence"
-        "fallocate"
-        "fsstress"
         "hello"
         "live-upgrade"
         "options"
@@ -42,20 +40,30 @@ let
         "pjdfstest"
         "prov"
         "smoke"
-        "support"
-        "tree-git"
         "xattr"
       ];
     }
     .${scope.kernel.series} or (builtins.filter (name: !(isSlow name)) names);
-  # What 6.12 alone runs each time.
+  # What one of the two kernels that do not move runs for both, for it hardly depends on them.
   isSlow =
     name:
-    builtins.elem name [
-      "bench"
-      "leaks"
-    ]
-    && scope.kernel.series != "6.12";
+    builtins.elem name (
+      {
+        "6.1" = [
+          "bench"
+          "leaks"
+        ];
+        "6.12" = [
+          "bad-input"
+          "enospc"
+          "fuse"
+          "hostile"
+          "module-cycles"
+          "read-only"
+        ];
+      }
+      .${scope.kernel.series} or [ ]
+    );
   # Scenarios with a long version (LONG is true in it), which --long runs on every kernel.
   longVersions = [
     "coherence"
