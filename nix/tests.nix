@@ -40,6 +40,7 @@ let
         "pjdfstest"
         "prov"
         "smoke"
+        "support"
         "xattr"
       ];
     }

@@ -32,8 +32,8 @@ pub(crate) fn at(disk: &FileDisk, block: u64) -> Result<BlockNo> {
 
 /// Copies the superblock from its backup.
 pub(crate) fn restore(disk: &FileDisk, backup: BlockNo) -> Result<()> {
-    let data = disk.read(backup)?;
-    let data = data.bytes()?;
+    // A copy, for the lock of one block is let go before the next is taken.
+    let data = disk.read(backup)?.bytes()?.to_vec();
     let write = BlockWrite {
         target: BlockNo(SUPER_BLOCK),
         data: &data,

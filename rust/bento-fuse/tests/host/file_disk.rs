@@ -54,6 +54,7 @@ fn writes_reach_the_file_and_nothing_else_does() {
             "block {n}"
         );
     }
+    drop(bytes);
     disk.write_at(5 * 4096 + 1, b"data").expect("write");
     let mut back = [0; 6];
     disk.read_at(5 * 4096, &mut back).expect("read");
