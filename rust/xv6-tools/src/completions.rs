@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What makes bash, zsh and fish complete the options of the tools, from their argument parsers.
 
-use crate::{logger, manual};
+use crate::manual;
 use anyhow::Result;
 use clap::Parser;
 use clap_complete::{Shell, generate};
@@ -23,14 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> ExitCode {
-    logger::start("xv6-tools");
-    match write(&args.folder) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    manual::fill(&args.folder, write)
 }
 
 fn write(share: &Path) -> Result<()> {

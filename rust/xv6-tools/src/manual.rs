@@ -20,8 +20,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> ExitCode {
+    fill(&args.folder, write)
+}
+
+/// Has what packages install beside the tools written into a folder.
+pub(crate) fn fill(folder: &Path, write: impl FnOnce(&Path) -> Result<()>) -> ExitCode {
     logger::start("xv6-tools");
-    match write(&args.folder) {
+    match write(folder) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error:#}");
