@@ -53,6 +53,8 @@ let
         "6.1" = [
           "bench"
           "leaks"
+          "switch-unit"
+          "tutorial"
         ];
         "6.12" = [
           "bad-input"
@@ -75,6 +77,16 @@ let
     "power-cut"
   ];
   isQuick = name: builtins.elem name quick;
+  # What the NixOS module's unit would run (nix/unit.nix) for a package below /etc/bento.
+  unit =
+    module: onSwitch:
+    builtins.toFile "unit-${module}.sh"
+      (import ./unit.nix {
+        inherit onSwitch;
+        fileSystem = "xv6";
+        module = "/etc/bento/switch/module/${module}";
+        bentofs = "/etc/bento/switch/module/bentofs";
+      }).script;
   # What some scenarios take by path besides, in images of their own.
   extraFiles = {
     deb = {
@@ -82,6 +94,20 @@ let
       "deb/modules" = debs.modules;
       "deb/next" = debs.next;
       "deb/status" = scope.tools.dpkgStatus scope.kernel;
+    };
+    tutorial.tutorial = scope.callPackage ./debian/tutorial.nix { };
+    # The packages of two generations, and what their units run.
+    switch-unit = {
+      "switch/module/first" = modules.bento-xv6;
+      "switch/module/next" = modules.bento-xv6-next;
+      "switch/module/bentofs" = modules.bentofs;
+      "switch/module/other-kernel" =
+        scope.runCommand "other-kernel" { }
+          "mkdir -p $out/lib/modules/6.99.0";
+      "switch/first.sh" = unit "first" "upgrade";
+      "switch/next.sh" = unit "next" "upgrade";
+      "switch/reboot.sh" = unit "first" "reboot";
+      "switch/other-kernel.sh" = unit "other-kernel" "upgrade";
     };
   };
   systemImage =
