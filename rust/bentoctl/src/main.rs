@@ -29,6 +29,7 @@ mod module_file;
 mod mountinfo;
 mod mounts;
 mod output;
+mod patience;
 mod prefer;
 mod progress;
 mod prov;

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, host: &Host, out: &Output) -> Result {
         })?;
         moves.push(Move { mount, to });
     }
-    let outcomes = switch::all(host, &moves, args.how);
+    let outcomes = switch::all(host, &moves, args.how)?;
     let verdict = switch::verdict(&outcomes);
     let mut report = Report::new(args.how, outcomes);
     if verdict.is_ok() && args.mount.is_none() && !args.how.dry_run {

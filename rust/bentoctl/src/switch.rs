@@ -6,6 +6,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::host::{Host, write};
 use crate::mounts::{self, Mount, PauseSteps};
 use crate::output::count;
+use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::refusal::explain;
 use serde::Serialize;
@@ -120,8 +121,9 @@ impl Outcome {
 }
 
 /// Moves the mounts in this order; stops at the first that fails, unless told to go on.
-pub(crate) fn all(host: &Host, moves: &[Move], how: How) -> Vec<Outcome> {
+pub(crate) fn all(host: &Host, moves: &[Move], how: How) -> Result<Vec<Outcome>> {
     let progress = Progress::new(how.watch, moves.len());
+    let patience = Patience::new(how.drain_ms)?;
     let mut outcomes: Vec<Outcome> = Vec::new();
     for (number, what) in moves.iter().enumerate() {
         let stopped = outcomes.iter().any(|outcome| outcome.error.is_some());
@@ -131,15 +133,21 @@ pub(crate) fn all(host: &Host, moves: &[Move], how: How) -> Vec<Outcome> {
             Outcome::new(what, Ending::Unchanged)
         } else {
             progress.start(number, what);
-            one(host, what, how, &progress).unwrap_or_else(|error| Outcome::failed(what, error))
+            let shown = (&progress, &patience);
+            one(host, what, how, shown).unwrap_or_else(|error| Outcome::failed(what, error))
         };
         progress.end(&outcome);
         outcomes.push(outcome);
     }
-    outcomes
+    Ok(outcomes)
 }
 
-fn one(host: &Host, what: &Move, how: How, progress: &Progress) -> Result<Outcome> {
+fn one(
+    host: &Host,
+    what: &Move,
+    how: How,
+    (progress, patience): (&Progress, &Patience),
+) -> Result<Outcome> {
     let mount = &what.mount;
     if mount.state == "shutdown" {
         let text = format!("{}: it was shut down by ioctl; unmount it", mount.name());
@@ -149,10 +157,8 @@ fn one(host: &Host, what: &Move, how: How, progress: &Progress) -> Result<Outcom
         true => format!("check {}", what.to.module),
         false => what.to.module.clone(),
     };
-    let patience = Patience::set(mount, how.drain_ms)?;
-    let written = progress.during(mount, || write(&mount.folder.join("upgrade"), &command));
-    patience.restore();
-    if let Err(error) = written {
+    let upgrade = || progress.during(mount, || write(&mount.folder.join("upgrade"), &command));
+    if let Err(error) = patience.during(mount, upgrade)? {
         return Err(explain(host, what, how, &error));
     }
     if how.dry_run {
@@ -169,32 +175,6 @@ fn one(host: &Host, what: &Move, how: How, progress: &Progress) -> Result<Outcom
         ops_failed: now.ops_failed.saturating_sub(mount.ops_failed),
         ..Outcome::new(what, result)
     })
-}
-
-/// `drain_ms` of a mount, for one upgrade.
-struct Patience<'a> {
-    mount: &'a Mount,
-    changed: bool,
-}
-
-impl<'a> Patience<'a> {
-    fn set(mount: &'a Mount, drain_ms: Option<u32>) -> Result<Self> {
-        if let Some(ms) = drain_ms {
-            let path = mount.folder.join("drain_ms");
-            write(&path, &ms.to_string()).map_err(|error| Failure::io(path.display(), &error))?;
-        }
-        Ok(Self {
-            mount,
-            changed: drain_ms.is_some(),
-        })
-    }
-
-    fn restore(&self) {
-        if let (true, Some(before)) = (self.changed, self.mount.drain_ms) {
-            // The mount may be gone by now, and its attribute with it.
-            let _restored = write(&self.mount.folder.join("drain_ms"), &before.to_string());
-        }
-    }
 }
 
 /// Nothing, or the failure that stands for all that failed: the exit code depends on it.

@@ -72,7 +72,7 @@ fn upgrade(args: &Args, host: &Host, out: &Output, build: &Build) -> Result {
         let report = Report::new(args.how, Vec::new());
         return out.print(&report, || format!("no {} is mounted\n", build.fs));
     }
-    let outcomes = switch::all(host, &moves, args.how);
+    let outcomes = switch::all(host, &moves, args.how)?;
     let verdict = switch::verdict(&outcomes);
     let mut report = Report::new(args.how, outcomes);
     if verdict.is_ok() && args.mount.is_none() && !args.how.dry_run {

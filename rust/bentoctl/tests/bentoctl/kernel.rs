@@ -32,13 +32,8 @@ pub(crate) fn upgraded(tree: &Tree, id: &str, pause: &str) {
     );
 }
 
-/// Waits for a write to `upgrade` of this mount, has `effect`, lets the write return, and returns
-/// what was written.
-pub(crate) fn serve(
-    tree: &Tree,
-    id: &str,
-    effect: impl FnOnce(&Tree) + Send + 'static,
-) -> JoinHandle<String> {
+/// Writes to `upgrade` of this mount wait, as long as the pipe is kept and nobody reads it.
+pub(crate) fn stall(tree: &Tree, id: &str) -> File {
     let path = tree.path("sys/fs/bentofs").join(id).join("upgrade");
     remove_file(&path).expect("a file is there");
     rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
@@ -47,6 +42,18 @@ pub(crate) fn serve(
     let pipe = pipe.read(true).write(true).custom_flags(flags).open(&path);
     let mut pipe = pipe.expect("a pipe");
     fill(&mut pipe);
+    pipe
+}
+
+/// Waits for a write to `upgrade` of this mount, has `effect`, lets the write return, and returns
+/// what was written.
+pub(crate) fn serve(
+    tree: &Tree,
+    id: &str,
+    effect: impl FnOnce(&Tree) + Send + 'static,
+) -> JoinHandle<String> {
+    let mut pipe = stall(tree, id);
+    let path = tree.path("sys/fs/bentofs").join(id).join("upgrade");
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("inotify");
     inotify::add_watch(&watch, &path, inotify::WatchFlags::OPEN).expect("inotify");
     let tree = tree.clone();

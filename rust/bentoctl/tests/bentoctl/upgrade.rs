@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `upgrade` and `rollback`: what is written, what is told, and where it stops.
 
-use crate::kernel::{serve, upgraded};
+use crate::kernel::{serve, stall, upgraded};
 use crate::support::{NEW, OLD, Tree};
+use core::time::Duration;
+use rustix::process::{Pid, Signal};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::Instant;
 
 fn three_mounts(test: &str) -> Tree {
     let tree = Tree::new(test);
@@ -76,6 +81,29 @@ fn one_mount_can_be_named_and_its_patience_chosen() {
     assert_eq!(tree.json(&["status", "vdc"])["mounts"][0]["drain_ms"], 1000);
     let prefer = fs::read_to_string(tree.path("sys/fs/bentofs/prefer")).expect("a file");
     assert_eq!(prefer, "\n", "two mounts still have the old build");
+}
+
+#[test]
+fn a_signal_in_the_middle_leaves_the_patience_as_it_was() {
+    let tree = three_mounts("a_signal_in_the_middle_leaves_the_patience_as_it_was");
+    let _pipe = stall(&tree, "vdc");
+    let patience = || {
+        let path = tree.path("sys/fs/bentofs/vdc/drain_ms");
+        fs::read_to_string(path).expect("an attribute")
+    };
+    let before = patience();
+    let arguments = ["upgrade", NEW, "--mount", "vdc", "--drain-ms", "250"];
+    let mut bentoctl = tree.command(&arguments).spawn().expect("bentoctl starts");
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while !patience().starts_with("250") {
+        assert!(Instant::now() < give_up, "drain_ms was not written");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let pid = Pid::from_child(&bentoctl);
+    rustix::process::kill_process(pid, Signal::INT).expect("it runs");
+    let status = bentoctl.wait().expect("a child");
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()), "{status}");
+    assert_eq!(patience(), before);
 }
 
 #[test]
@@ -172,7 +200,7 @@ fn each_step_can_be_watched() {
     tree.mount("vdb", "254:16", "/mnt");
     let kernel = serve(&tree, "vdb", |tree| {
         tree.set("vdb", "state", "upgrading");
-        std::thread::sleep(core::time::Duration::from_millis(400));
+        thread::sleep(Duration::from_millis(400));
         upgraded(tree, "vdb", "10000");
     });
     let output = tree.run(&["upgrade", NEW, "--watch"]);
