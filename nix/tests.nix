@@ -41,6 +41,7 @@ let
         "prov"
         "smoke"
         "support"
+        "upgrade-in-use"
         "xattr"
       ];
     }
