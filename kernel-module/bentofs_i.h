@@ -192,7 +192,7 @@ struct bento_log {
 	struct task_struct *owner;	/* who holds it */
 	u32 started;			/* number of the instance whose log was started */
 	int result;			/* of the last append, for the next fetch */
-	bool told;			/* dmesg has heard that records are dropped */
+	struct ratelimit_state limit;	/* of telling dmesg that records are dropped */
 	u8 *buf;			/* BENTO_LOG_BATCH_MAX bytes; NULL until it is needed */
 	u32 count;
 	u64 inos[BENTO_LOG_INODES_MAX];	/* 0: none */

@@ -22,6 +22,8 @@
 #include "bentofs_i.h"
 
 #define BENTO_LOG_DELAY		(HZ / 4)
+/* How often dmesg hears of records that are dropped. */
+#define BENTO_LOG_TELL		(60 * HZ)
 
 /* Operations that a file system may record. */
 #define BENTO_LOG_OPS								\
@@ -175,19 +177,18 @@ static int bento_log_append(struct bento_mount *bm, const struct bento_log_drain
 	return err;
 }
 
-/* Appends, and tells once about a failure, until something can be appended again. */
+/*
+ * Appends, and tells of a failure. On a full disk small batches still fit where large ones do
+ * not, so an appended one does not make the next failure news.
+ */
 static void bento_log_store(struct bento_mount *bm, const struct bento_log_drain *io)
 {
 	struct bento_log *log = &bm->log;
 
 	log->result = bento_log_append(bm, io, log->buf);
-	if (!log->result) {
-		log->told = false;
-	} else if (!log->told && !bento_failed(bm)) {
-		log->told = true;
+	if (log->result && !bento_failed(bm) && __ratelimit(&log->limit))
 		bento_err(bm, "log records are dropped (error %d) and counted in the log, until they can be stored again",
 			  log->result);
-	}
 }
 
 /* ---------------------------------------------------------------- fetching */
@@ -290,10 +291,9 @@ static int bento_log_start(struct bento_mount *bm)
 	if (!err && out.count > BENTO_LOG_INODES_MAX)
 		err = -EIO;
 	if (err) {
-		if (!log->told && !bento_failed(bm))
+		if (!bento_failed(bm) && __ratelimit(&log->limit))
 			bento_err(bm, "the log cannot be started (error %d): nothing is recorded",
 				  err);
-		log->told = true;
 		return err;
 	}
 	log->started = number;
@@ -435,6 +435,8 @@ void bento_log_release(struct bento_mount *bm)
 void bento_log_init(struct bento_mount *bm)
 {
 	mutex_init(&bm->log.lock);
+	ratelimit_state_init(&bm->log.limit, BENTO_LOG_TELL, 1);
+	ratelimit_set_flags(&bm->log.limit, RATELIMIT_MSG_ON_RELEASE);
 	INIT_DELAYED_WORK(&bm->log.work, bento_log_work);
 }
 

@@ -54,6 +54,7 @@ let
         "6.1" = [
           "bench"
           "leaks"
+          "prov-trouble"
           "switch-unit"
           "tutorial"
         ];
