@@ -58,6 +58,7 @@ static unsigned int bento_map_flags(unsigned int flags)
 static int bento_iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
 			     struct iomap *iomap, struct iomap *srcmap)
 {
+	unsigned int mapping;
 	struct bento_map map;
 	int err;
 
@@ -72,7 +73,11 @@ static int bento_iomap_begin(struct inode *inode, loff_t pos, loff_t length, uns
 		bento_fill_iomap(inode, &map, iomap);
 		return 0;
 	}
-	err = bento_map(inode, pos, length, bento_map_flags(flags), &map);
+	mapping = bento_map_flags(flags);
+	if (mapping & BENTO_MAP_ALLOCATE && !(flags & (IOMAP_DIRECT | IOMAP_FAULT)) &&
+	    bento_ahead_wanted(inode, pos, length))
+		mapping |= BENTO_MAP_AHEAD;
+	err = bento_map(inode, pos, length, mapping, &map);
 	if (err)
 		return err;
 	bento_fill_iomap(inode, &map, iomap);

@@ -304,6 +304,7 @@ struct bento_inode {
 	spinlock_t last_lock;
 	struct bento_map last;		/* the last answer of the file system */
 	loff_t disk_size;		/* i_size on disk; moves by commit() and setattr(SIZE) */
+	loff_t ahead_end;		/* end of the space taken ahead (ahead.c); 0: none; i_rwsem */
 
 	/* Writeback (aops.c). */
 	spinlock_t ioend_lock;		/* irq-safe */
@@ -731,10 +732,19 @@ int bento_fileattr_set(bento_idmap *idmap, struct dentry *dentry, bento_fileattr
 #define BENTO_MAP_ALLOCATE	(1U << 0)	/* fill a hole with unwritten space */
 #define BENTO_MAP_NOWAIT	(1U << 1)	/* -EAGAIN instead of sleeping */
 #define BENTO_MAP_NOKILL	(1U << 2)	/* as BENTO_ENTER_NOKILL */
+#define BENTO_MAP_AHEAD		(1U << 3)	/* with ALLOCATE: more than @len is welcome */
 int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct bento_map *map);
 int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten);
 /* Reads i_blocks back; inside a leaf call. */
 void bento_refresh_blocks(struct bento_call *call, struct inode *inode, u64 node);
+
+/* ----------------------------------------------------------------- ahead.c */
+
+bool bento_ahead_wanted(struct inode *inode, loff_t pos, u64 len);
+u64 bento_ahead_len(struct bento_call *call, u64 pos, u64 len);
+void bento_ahead_release(struct inode *inode);
+void bento_ahead_close(struct inode *inode);
+void bento_ahead_evict(struct inode *inode);
 
 /* ------------------------------------------ aops.c, truncate.c, fallocate.c */
 
@@ -752,6 +762,9 @@ int bento_zero_eof(struct inode *inode, loff_t from, loff_t to, bool *zeroed);
 int bento_truncate(struct inode *inode, loff_t size, const struct bento_setattr *set);
 int bento_truncate_mapped(struct inode *inode, loff_t size, const struct bento_setattr *set);
 long bento_fallocate(struct file *file, int mode, loff_t off, loff_t len);
+/* [@from, @to): multiples of the block size; an empty range is nothing to do. @mode: BENTO_FALLOC_*;
+ * @size as in bento_fallocate_in. Sleeps. */
+int bento_leaf_fallocate(struct inode *inode, u32 mode, loff_t from, loff_t to, u64 size);
 
 /* -------------------- create.c namei.c dir.c file.c fallback.c export.c */
 

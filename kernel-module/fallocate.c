@@ -43,8 +43,7 @@ static int bento_leaf_fallocate_step(struct inode *inode, const struct bento_fal
 	return bento_leave(&call, err);
 }
 
-/* [from, to), both multiples of the block size; an empty range is nothing to do. */
-static int bento_leaf_fallocate(struct inode *inode, u32 mode, loff_t from, loff_t to, u64 size)
+int bento_leaf_fallocate(struct inode *inode, u32 mode, loff_t from, loff_t to, u64 size)
 {
 	struct bento_fallocate_in in = {
 		.offset = from, .len = to - from, .size = size, .mode = mode,
@@ -203,6 +202,8 @@ long bento_fallocate(struct file *file, int mode, loff_t off, loff_t len)
 	inode_lock(inode);
 	err = bento_may_store(inode) ?: file_modified(file);
 	if (!err) {
+		/* What lies behind the end is from now on what was asked for. */
+		bento_ahead_release(inode);
 		inode_dio_wait(inode);
 		filemap_invalidate_lock(inode->i_mapping);
 		err = bento_falloc_locked(inode, mode, off, off + len);

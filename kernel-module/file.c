@@ -26,6 +26,8 @@ int bento_file_open(struct inode *inode, struct file *file)
 
 int bento_file_release(struct inode *inode, struct file *file)
 {
+	if (file->f_mode & FMODE_WRITE)
+		bento_ahead_close(inode);
 	bento_file_used(file, BENTO_EVENT_RELEASE);
 	return 0;
 }
@@ -125,6 +127,7 @@ static ssize_t bento_prepare_write(struct kiocb *iocb, struct iov_iter *from)
 		return ret;
 	err = file_modified(iocb->ki_filp);
 	if (!err && iocb->ki_pos > size) {
+		bento_ahead_release(inode);
 		inode_dio_wait(inode);
 		filemap_invalidate_lock(inode->i_mapping);
 		err = bento_zero_eof(inode, size, iocb->ki_pos, NULL);

@@ -59,6 +59,7 @@ struct inode *bento_alloc_inode(struct super_block *sb)
 	bi->map_seq = 0;
 	bi->last = (struct bento_map) { };
 	bi->disk_size = 0;
+	bi->ahead_end = 0;
 	bi->repaired = false;
 	bi->unflushed = false;
 	return &bi->vfs_inode;
@@ -182,8 +183,12 @@ void bento_evict_inode(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	/* Whoever opens the file again may ask for a flush of what was written through it. */
 	bento_count_data(inode);
-	if (!inode->i_nlink && !is_bad_inode(inode))
-		bento_forget(inode);
+	if (!is_bad_inode(inode)) {
+		if (inode->i_nlink)
+			bento_ahead_evict(inode);
+		else
+			bento_forget(inode);
+	}
 	clear_inode(inode);
 	bento_node_drop(inode);
 }

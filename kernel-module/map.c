@@ -108,6 +108,8 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
 	} else if (!bento_has(&call, BENTO_OPS_ALLOCATE)) {
 		err = -EROFS;
 	} else {
+		if (flags & BENTO_MAP_AHEAD)
+			len = bento_ahead_len(&call, start, len);
 		err = bento_ops(&call)->allocate(&call.cx, call.fs, node, start, len, &map->ext);
 		/* Also after an error: part of the work may have been done. */
 		WRITE_ONCE(bi->map_seq, bi->map_seq + 1);
@@ -116,6 +118,9 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
 	}
 	if (!err)
 		err = bento_check_extent(&call, inode, &map->ext, pos, alloc);
+	if (!err && alloc && flags & BENTO_MAP_AHEAD && map->ext.is_new)
+		WRITE_ONCE(bi->ahead_end, max_t(loff_t, bi->ahead_end,
+						map->ext.offset + map->ext.len));
 	map->seq = READ_ONCE(bi->map_seq);
 	err = bento_leave(&call, err);
 	if (!err)
@@ -131,7 +136,8 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
  * @flags: BENTO_MAP_*
  * @map: the extent, which contains @pos, and the sequence number that it is valid for
  *
- * With BENTO_MAP_ALLOCATE a hole is filled with unwritten space. Sleeps, unless
+ * With BENTO_MAP_ALLOCATE a hole is filled with unwritten space, with BENTO_MAP_AHEAD also one
+ * behind @pos + @len (i_rwsem is held then). Sleeps, unless
  * BENTO_MAP_NOWAIT is given. The caller may hold folio locks; it holds no lock of the
  * extents. Return: 0, -EAGAIN (NOWAIT), -ENOSPC, -EFBIG, -EIO, -EUCLEAN, -EINTR.
  */
@@ -157,8 +163,8 @@ int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct 
 		up_read(&bi->map_sem);
 		return err;
 	}
-	/* Look before taking it exclusively, except behind the end, where nothing is mapped. */
-	if (pos < i_size_read(inode)) {
+	/* Look before taking it exclusively, except where nothing can be mapped. */
+	if (pos < max_t(loff_t, i_size_read(inode), READ_ONCE(bi->ahead_end))) {
 		down_read(&bi->map_sem);
 		err = bento_map_ask(inode, pos, len, flags & ~BENTO_MAP_ALLOCATE, map);
 		up_read(&bi->map_sem);

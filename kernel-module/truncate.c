@@ -103,6 +103,8 @@ int bento_truncate(struct inode *inode, loff_t size, const struct bento_setattr 
 
 	filemap_invalidate_lock(inode->i_mapping);
 	inode_dio_wait(inode);
+	/* A hole is what a larger size shows behind the old one. */
+	bento_ahead_release(inode);
 	if (BENTO_M(inode->i_sb)->mapped)
 		err = bento_truncate_mapped(inode, size, set);
 	else

@@ -29,6 +29,35 @@ with subtest("space is taken, and a full disk says so and loses nothing"):
     machine.succeed(f"rm {MNT}/filler {MNT}/taken")
     assert free_blocks() == free
 
+with subtest("appends take space ahead, and the last writer gives it back"):
+    calls = lambda: int(dict(line.split()[:2] for line in status("ops").splitlines())["allocate"])
+    sectors = lambda name: int(machine.succeed(f"stat -c %b {MNT}/{name}"))
+    before = calls()
+    machine.succeed(f"dd if=/dev/urandom of={MNT}/grown bs=4k count=1000 status=none")
+    assert calls() - before <= 40, "every append called the file system"
+    assert 8000 <= sectors("grown") <= 8008, sectors("grown")
+    # A writer who stays, another who asks for space behind the end, and a power cut.
+    APPENDER = 'open(my $f, ">>", $ARGV[0]); syswrite($f, "x" x 4096) for 1..1000; sleep 1 until -e $ARGV[1]'
+    for name in "left", "asked", "cut":
+        background(name, f"exec perl -e {shlex.quote(APPENDER)} {MNT}/{name} /run/{name}.stop")
+        machine.wait_until_succeeds(f"test $(stat -c %s {MNT}/{name}) = 4096000", timeout=60)
+        assert sectors(name) > 8100, "nothing was taken ahead"
+    machine.succeed(f"fallocate -n -l 8M {MNT}/asked; sync -f {MNT}")
+    machine.succeed("touch /run/left.stop /run/asked.stop")
+    finish("left")
+    finish("asked")
+    assert 8000 <= sectors("left") <= 8008 and sectors("asked") >= 16384
+    machine.crash()
+    load()
+    machine.succeed(f"fsck.xv6 -p {DISK} >&2")
+    mount()
+    # It is visible to nobody, and goes when the file is cut.
+    assert machine.succeed(f"tr -d x < {MNT}/cut | wc -c; stat -c %s {MNT}/cut").split() == ["0", "4096000"]
+    assert sectors("cut") > 8100
+    machine.succeed(f"truncate -s 4096000 {MNT}/cut")
+    assert 8000 <= sectors("cut") <= 8008
+    machine.succeed(f"rm {MNT}/grown {MNT}/left {MNT}/asked {MNT}/cut")
+
 with subtest("holes, zeros and cuts are where they were asked for"):
     machine.succeed(
         f"seq 100000 249796 > {MNT}/a; truncate -s 1M {MNT}/a; cp {MNT}/a /run/want",
