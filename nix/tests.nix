@@ -39,6 +39,7 @@ let
         "panic-repair"
         "pjdfstest"
         "prov"
+        "security"
         "smoke"
         "support"
         "upgrade-in-use"
