@@ -2,12 +2,12 @@
 # How Rust code is compiled for one kernel: flags and the static library. Stand-alone:
 #
 #   make -s -f rust.mk KDIR=/lib/modules/.../build print-rustflags
-#   make    -f rust.mk KDIR=...  BENTO_FS=xv6 staticlib     (by cargo, without Nix)
-#   make -s -f rust.mk KDIR=...  BENTO_FS=xv6 print-staticlib
+#   make    -f rust.mk KDIR=...  BENTO_CRATE=xv6-kmod staticlib     (by cargo, without Nix)
+#   make -s -f rust.mk KDIR=...  BENTO_CRATE=xv6-kmod print-staticlib
 #   make    -f rust.mk KDIR=...  clippy
 #
 # KDIR              headers of the kernel, configured (include/config/auto.conf)
-# BENTO_FS          name of the file system: the crate $(BENTO_FS)-kmod
+# BENTO_CRATE       the crate of a file system's module
 # CARGO_TARGET_DIR  where cargo builds; one directory per set of flags is made below it
 # BENTO_VENDOR      folder of the vendored crates, where they are not from the registry cache
 # BENTO_CARGO       more arguments for cargo (--offline, --frozen, -j2 ...)
@@ -61,7 +61,7 @@ cargo-env := $(run) RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 RUSTFLAGS='$(rustflags
 # Kernels with equal flags share one build.
 flags-id := $(firstword $(shell echo '$(rustflags)' | sha256sum | cut -c1-12))
 target-dir := $(or $(CARGO_TARGET_DIR),$(rust)/target)/kernel-$(flags-id)
-staticlib := $(target-dir)/x86_64-bento-kernel/release/lib$(BENTO_FS)_kmod.a
+staticlib := $(target-dir)/x86_64-bento-kernel/release/lib$(subst -,_,$(BENTO_CRATE)).a
 
 .PHONY: print-rustflags print-cargo-flags print-target print-staticlib staticlib clippy
 
@@ -75,20 +75,20 @@ print-cargo-flags:
 print-target:
 	@echo '$(target)'
 
-print-staticlib: need-fs
+print-staticlib: need-crate
 	@echo '$(staticlib)'
 
 # Whether anything is to be done only cargo knows.
-staticlib: need-fs
+staticlib: need-crate
 	cd $(rust) && $(cargo-env) cargo build --release $(cargo-flags) \
-		--target-dir $(target-dir) $(BENTO_CARGO) -p $(BENTO_FS)-kmod
+		--target-dir $(target-dir) $(BENTO_CARGO) -p $(BENTO_CRATE)
 
 # The code that a host build does not see: locks, panic handler, unwinder, allocator.
 clippy:
 	cd $(rust) && $(cargo-env) cargo clippy --release $(cargo-flags) \
 		--target-dir $(target-dir) $(BENTO_CARGO) \
-		-p bento-sync -p libbentoks -p libbentofs -p hello-kmod -p xv6-kmod -- -D warnings
+		-p bento-sync -p libbentoks -p libbentofs -p hello-kmod -p prov-kmod -p xv6-kmod -- -D warnings
 
-.PHONY: need-fs
-need-fs:
-	@test -n '$(BENTO_FS)' || { echo 'rust.mk: say which file system: BENTO_FS=xv6' >&2; exit 2; }
+.PHONY: need-crate
+need-crate:
+	@test -n '$(BENTO_CRATE)' || { echo 'rust.mk: say which crate: BENTO_CRATE=xv6-kmod' >&2; exit 2; }

@@ -57,7 +57,12 @@ stdenv.mkDerivation {
   '';
   installPhase = "install -Dm644 -t $out/lib/modules/${kernel.modDirVersion}/updates bento_*.ko";
   passthru = {
-    inherit fs hash preferred;
+    inherit
+      fs
+      crate
+      hash
+      preferred
+      ;
     release = named;
     staticlib = rust;
   };

@@ -14,12 +14,15 @@
 }:
 let
   inherit (builtins) concatStringsSep map;
-  workspace = sources.rustWorkspace (map (fs: "${fs.fs}-kmod") fileSystems);
+  workspace = sources.rustWorkspace (map (fs: fs.crate) fileSystems);
   release = kernel.modDirVersion;
-  file = fs: "bento_${fs.fs}_${builtins.replaceStrings [ "." ] [ "_" ] fs.release}_${fs.hash}.ko";
+  file =
+    fs:
+    "bento_${builtins.replaceStrings [ "." "-" ] [ "_" "_" ] "${fs.fs}_${fs.release}"}_${fs.hash}.ko";
 
   makeOne = fs: ''
-    make -C kernel-module KDIR=${kernel.dev}/lib/modules/${release}/build FS=${fs.fs} PREFERRED=1 \
+    make -C kernel-module KDIR=${kernel.dev}/lib/modules/${release}/build FS=${fs.fs} \
+      CRATE=${fs.crate} PREFERRED=${if fs.preferred then "1" else "0"} \
       BENTO_VERSION=${fs.release} BENTO_HASH=${fs.hash}
   '';
   script = ''
