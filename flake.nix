@@ -39,6 +39,17 @@
       checks.${system} = bento.checks;
       devShells.${system}.default = bento.devShell;
       apps.${system}.demo = bento.demo;
+      # A file system is compiled with Bento's own crates, in one workspace: one begins with them all.
+      templates.default = {
+        path = ./.;
+        description = "A Linux file system in safe Rust, in a tree of its own made from Bento's";
+        welcomeText = ''
+          `./dev new memo` makes `rust/memo`, a file system that begins as a copy of `hello`, its
+          kernel module `rust/memo-kmod`, and a mount through FUSE (memo may be any name). How it goes
+          on is in `rust/hello/README.md`: build, mount, change, upgrade while mounted. For nix build and
+          the tests: `git init && git add .` first, for Nix sees what git knows.
+        '';
+      };
       formatter.${system} = pkgs.nixfmt-tree;
     };
 }

@@ -37,6 +37,7 @@ let
       chosen = cfg.fileSystems.${name}.package or null;
     in
     if chosen == null then modules.${known.${name}.module} else chosen;
+  othersOf = name: map (other: modules.${other}) known.${name}.others;
   unknown = builtins.filter (name: !(known ? ${name})) (builtins.attrNames cfg.fileSystems);
 
   service =
@@ -48,6 +49,7 @@ let
           inherit (modules) bentofs;
           fileSystem = name;
           module = packageOf name;
+          others = othersOf name;
           bentoctl = "${cfg.package}/bin/bentoctl";
         })
         description
@@ -154,7 +156,10 @@ in
       }
     ];
 
-    boot.extraModulePackages = [ modules.bentofs ] ++ map packageOf wanted;
+    boot.extraModulePackages = [
+      modules.bentofs
+    ]
+    ++ builtins.concatMap (name: [ (packageOf name) ] ++ othersOf name) wanted;
     boot.kernelModules = [ "bentofs" ] ++ map (name: "bento_${name}") wanted;
     system.fsPackages = builtins.concatMap (
       name: map (program: programs.${program}) known.${name}.programs

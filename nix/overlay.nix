@@ -10,8 +10,15 @@ let
   };
 in
 {
-  inherit (bento.programs) xv6-tools;
+  inherit (bento.programs) bentoctl xv6-tools;
   kernelPackagesExtensions = (prev.kernelPackagesExtensions or [ ]) ++ [
-    (linuxFinal: _: { inherit (bento.modulesFor linuxFinal) bentofs bento-xv6 bento-hello; })
+    (linuxFinal: _: {
+      inherit (bento.modulesFor linuxFinal)
+        bentofs
+        bento-hello
+        bento-prov
+        bento-xv6
+        ;
+    })
   ];
 }

@@ -88,6 +88,7 @@ let
         inherit onSwitch;
         fileSystem = "xv6";
         module = "/etc/bento/switch/module/${module}";
+        others = [ "/etc/bento/switch/module/prov" ];
         bentofs = "/etc/bento/switch/module/bentofs";
       }).script;
   # What some scenarios take by path besides, in images of their own.
@@ -103,6 +104,7 @@ let
     switch-unit = {
       "switch/module/first" = modules.bento-xv6;
       "switch/module/next" = modules.bento-xv6-next;
+      "switch/module/prov" = modules.bento-prov;
       "switch/module/bentofs" = modules.bentofs;
       "switch/module/other-kernel" =
         scope.runCommand "other-kernel" { }
@@ -159,16 +161,8 @@ in
       value = vm name;
     }) (builtins.attrNames extraFiles)
   );
-  checks =
-    testsOf (builtins.filter isQuick names)
-    # 7.3 names its own headers in full in what a WARN() of theirs keeps.
-    // (
-      if scope.kernel.series == "7.3" then
-        { }
-      else
-        {
-          module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
-        }
-    );
+  checks = testsOf (builtins.filter isQuick names) // {
+    module-paths = scope.callPackage ./module-paths.nix { } { modules = builtins.attrValues modules; };
+  };
   long = testsOf (builtins.filter (name: !isQuick name && name != "bench") names) // longOnes;
 }

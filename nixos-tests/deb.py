@@ -91,6 +91,16 @@ with subtest("the way that it names works later"):
     report = stop_hammer()
     assert report["failed"] == 0 and report["mismatches"] == 0, report
 
+with subtest("a mount that records its use goes on recording"):
+    machine.succeed(f"bentoctl upgrade {UPDATES}/bento/bento_xv6_prov_*.ko >&2")
+    recording = status("build")
+    assert recording.startswith("bento_xv6_prov_"), recording
+    said = dpkg("-i", f"{DEB}/next/*.deb")
+    expect_status(build=recording, state="active", upgrades="3")
+    assert "NOT upgraded" not in said, said
+    machine.succeed(f"bentoctl upgrade {UPDATES}/bento/bento_xv6_0_*.ko >&2")
+    expect_status(build=second, state="active", upgrades="4")
+
 with subtest("removal leaves nothing behind"):
     machine.succeed(f"umount {MNT}", f"/usr/sbin/fsck.xv6 -n {DISK} >&2")
     dpkg("-r", PACKAGE, "bento-tools")

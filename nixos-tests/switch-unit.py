@@ -35,7 +35,7 @@ with subtest("the same generation again changes nothing"):
 
 with subtest("onSwitch = \"reboot\" leaves it, and says so"):
     code, said = unit("reboot")
-    assert code == 0 and "serves from the next boot on; 1 mounts stay" in said, said
+    assert code == 0 and "serves from the next boot on; vd" in said, said
     expect_status(build=second, upgrades="1")
 
 with subtest("a generation with another kernel says that a reboot is needed"):
@@ -54,6 +54,16 @@ with subtest("rollback goes back to the older build"):
     code, said = unit("first")
     assert code == 0, said
     expect_status(build=first, state="active", upgrades="2")
+
+with subtest("a mount that records its use goes on recording"):
+    machine.succeed("bentoctl upgrade /etc/bento/prov/bento_xv6_prov_*.ko >&2")
+    recording = status("build")
+    code, said = unit("next")
+    assert code == 0, said
+    expect_status(build=recording, state="active", upgrades="3")
+    # What is mounted later does not.
+    assert f" {second} *" in machine.succeed("cat /sys/fs/bentofs/types")
+    machine.succeed(f"bentoctl upgrade {first} >&2")
     verify_held(stop=True)
     unmount_and_check()
     kernel_is_quiet()

@@ -47,6 +47,7 @@ let
       release = scope.kernel.modDirVersion;
       modules = [
         (packagesOf scope).perKernel.bentofs
+        (packagesOf scope).perKernel.bento-prov
         fileSystem
       ];
     };
@@ -67,12 +68,12 @@ let
 
   reproOf =
     scope:
-    let
-      modules = (packagesOf scope).perKernel;
-    in
     scope.callPackage ./repro.nix { } {
-      fileSystems = builtins.filter (module: module ? fs && module.preferred) (
-        builtins.attrValues modules
+      fileSystems = builtins.attrValues (
+        removeAttrs (packagesOf scope).perKernel [
+          "bentofs"
+          "bento-xv6-next" # bento-xv6 by another name
+        ]
       );
     };
 

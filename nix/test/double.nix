@@ -227,6 +227,7 @@ in
           bentofs = package "bentofs-${set.kernel.version}" { };
           bento-xv6 = package "bento-xv6-${set.kernel.version}" { };
           bento-hello = package "bento-hello-${set.kernel.version}" { };
+          bento-prov = package "bento-prov-${set.kernel.version}" { };
         };
         programs.xv6-tools = package "xv6-tools" { };
         programs.bentoctl = package "bentoctl" { };
