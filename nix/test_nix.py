@@ -18,14 +18,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHA256 = re.compile(r"sha256-[A-Za-z0-9+/]{43}=")
 
 
-def nix_files():
+def tracked(*patterns):
+    """The files of the repository that match, those that are not yet committed, too."""
     listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.nix"],
+        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
         check=True,
         capture_output=True,
         text=True,
     ).stdout.split()
-    return [ROOT / name for name in listed if (ROOT / name).exists()]
+    return [name for name in listed if (ROOT / name).exists()]
+
+
+def nix_files():
+    return [ROOT / name for name in tracked("*.nix")]
 
 
 def lock_faults(lock, flake):
@@ -60,6 +65,35 @@ def lock_faults(lock, flake):
     if follows != ["nixpkgs"]:
         faults.append(f"rust-overlay does not follow nixpkgs but {follows}")
     return faults
+
+
+class Places(unittest.TestCase):
+    """What is built must not depend on a host's name or on where somebody's files lie. (tidy looks for
+    the names of the registries themselves, in all files.)"""
+
+    # Another user's home, which nix/debian/repro.nix makes up to build in.
+    MADE_UP = "/home/bob/"
+    PLACE = re.compile(r"[a-z]+://(?!(debian|rust|crates)\b)|/nix/store/[0-9a-z]{32}-|/(home|root|Users)/")
+
+    def faults(self, text):
+        return [m.group() for m in self.PLACE.finditer(text.replace(self.MADE_UP, ""))]
+
+    def test_no_file_names_a_host_or_a_place_of_one_machine(self):
+        files = [
+            name
+            for name in tracked("flake.nix", "nix", "kernel-module")
+            if not name.endswith(".lock") and name != "nix/test_nix.py"
+        ]
+        self.assertGreater(len(files), 80)
+        here = {str(ROOT), str(pathlib.Path.home())} - {"/"}
+        for name in files:
+            text = (ROOT / name).read_text()
+            self.assertEqual(self.faults(text), [], name)
+            self.assertEqual([place for place in here if f"{place}/" in text], [], name)
+
+    def test_such_a_name_is_found(self):
+        for text in ("curl https://example.org/x", "cp /home/al/x .", f"/nix/store/{'a' * 32}-x"):
+            self.assertTrue(self.faults(text), text)
 
 
 class Syntax(unittest.TestCase):
