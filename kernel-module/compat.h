@@ -70,7 +70,7 @@ typedef struct user_namespace bento_idmap;
 #endif
 
 /* ->create() lost its last argument. */
-#if BENTO_KERNEL_GE(7, 2)
+#if BENTO_KERNEL_GE(7, 3)
 #define BENTO_CREATE_EXCL
 #else
 #define BENTO_CREATE_EXCL		, bool excl
@@ -310,7 +310,7 @@ static inline int bento_iomap_read_folio(struct folio *folio, const struct iomap
 #endif
 
 /* Our end_io only queues: no need for the block layer to go to a task first. */
-#if BENTO_KERNEL_GE(7, 2)
+#if BENTO_KERNEL_GE(7, 3)
 #define bento_bio_end_anywhere(bio)	bio_clear_flag(bio, BIO_COMPLETE_IN_TASK)
 #else
 #define bento_bio_end_anywhere(bio)	do { } while (0)
