@@ -47,14 +47,20 @@ let
       ];
     }
     .${scope.kernel.series} or (builtins.filter (name: !(isSlow name)) names);
-  # What one of the two kernels that do not move runs for both, for it hardly depends on them.
+  # Scenarios that only --long runs.
+  longOnly = [
+    "aio"
+  ];
+  # And what one of the two kernels that do not move runs for both, for it hardly depends on them.
   isSlow =
     name:
-    builtins.elem name (
+    builtins.elem name longOnly
+    || builtins.elem name (
       {
         "6.1" = [
           "bench"
           "leaks"
+          "load"
           "prov-trouble"
           "switch-unit"
           "tutorial"
@@ -77,6 +83,7 @@ let
     "fuse"
     "hostile"
     "leaks"
+    "load"
     "power-cut"
   ];
   isQuick = name: builtins.elem name quick;

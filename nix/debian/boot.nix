@@ -19,7 +19,7 @@ runVm "boot-${kernel.modDirVersion}"
     all=$image/usr/lib/modules/$modDirVersion
     tree=$out/lib/modules/$modDirVersion
     mkdir -p $tree
-    for part in arch crypto drivers/block drivers/char drivers/md drivers/scsi drivers/virtio fs lib mm net/9p; do
+    for part in arch crypto drivers/block drivers/char drivers/md drivers/scsi drivers/virtio fs lib mm net/9p net/dns_resolver net/sunrpc; do
       [ ! -e $all/kernel/$part ] || { mkdir -p $tree/kernel/$part; cp -r $all/kernel/$part/. $tree/kernel/$part; }
     done
     chmod -R u+w $tree
