@@ -43,6 +43,7 @@ let
         "smoke"
         "support"
         "upgrade-in-use"
+        "upgrade-leftovers"
         "xattr"
       ];
     }
