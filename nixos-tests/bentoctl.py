@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The operator's tool on a real kernel: it shows everybody the state, loads and refuses modules,
-# upgrades two mounts in use, there and back, tries without doing, stops where an upgrade fails,
+# upgrades two mounts in use, there and back, tries without doing, counts, stops where one fails,
 # and says by its exit code what was wrong.
 import json
 
@@ -119,6 +119,29 @@ with subtest("there and back: the history leads to the build before"):
     verify_held()
     report = stop_hammer()
     assert report["failed"] == 0 and report["mismatches"] == 0, report
+
+with subtest("how often each operation ran, and how long it took"):
+    where = points[one][1]
+
+    def counted(op):
+        return next((line for line in ask(f"stats {one}")["mounts"][0]["ops"] if line["op"] == op), None)
+
+    before = counted("rmdir") or {"count": 0, "errors": 0}
+    says(f"stats {one}", 0, "latencies: not measured", "lookup")
+    says(f"stats {one} --enable", 0, "latencies: being measured")
+    # All of them enter the file system, the last to be told that the directory is not empty.
+    machine.succeed(f"cd {where} && mkdir -p c/d c/e && rmdir c/d c/e && touch c/f")
+    machine.fail(f"rmdir {where}/c")
+    after = counted("rmdir")
+    assert after["count"] == before["count"] + 3 and after["errors"] == before["errors"] + 1, (before, after)
+    latency = after["latency"]
+    assert latency["count"] == 3 and latency["errors"] == 1 and sum(latency["buckets"]) == 3, latency
+    assert 0 < latency["p50_ns"] <= latency["max_ns"] <= latency["total_ns"] < 60_000_000_000, latency
+    says(f"stats {one}", 0, "latencies: for root alone", "rmdir", user=1000)
+    says(f"stats {one} --enable", PERMISSION, user=1000)
+    says(f"stats {one} --disable --reset", 0, "latencies: not measured")
+    assert counted("rmdir") == after | {"latency": None}
+    machine.succeed(f"rm -r {where}/c")
 
 with subtest("an upgrade that fails stops there, or goes on"):
     arm("op=import action=eio", disk=points[two][0])
