@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! [`CrashDisk`]: records what reaches the disk; [`Trace`]: every medium a power cut may leave.
 
-use crate::disk::{Caching, MemBuf, MemDisk};
-use crate::image::{BLOCK_SIZE, Image, SECTOR_SIZE, pieces};
+use crate::disk::{Caching, MemDisk};
+use crate::image::{Image, SECTOR_SIZE, pieces};
 use crate::rng::Rng;
+use crate::tap::{Tap, Tapped};
 use bento::mapped::DataDevice;
-use bento::{BlockDevice, BlockNo, BlockWrite, Result, WriteOrder};
+use bento::{BlockDevice, BlockWrite, Result, WriteOrder};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One write, within one block.
@@ -45,37 +46,39 @@ enum Event {
     Flush,
 }
 
-/// A [`MemDisk`] that records its writes and flushes in order. Clones are the same disk.
+/// What reached the disk, in order. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct CrashDisk {
-    disk: MemDisk,
+pub struct Recorder {
     start: Image,
     events: Arc<Mutex<Vec<Event>>>,
 }
+
+/// A [`MemDisk`] that records its writes and flushes in order. Clones are the same disk.
+pub type CrashDisk = Tapped<MemDisk, Recorder>;
 
 impl CrashDisk {
     /// A disk with this medium, an empty cache, and nothing recorded.
     #[must_use]
     pub fn new(medium: Image, caching: Caching) -> Self {
-        Self {
+        let recorder = Recorder {
             start: medium.clone(),
-            disk: MemDisk::from_image(medium, caching),
             events: Arc::default(),
-        }
+        };
+        Self::around(MemDisk::from_image(medium, caching), recorder)
     }
 
     /// How many writes and flushes have been recorded: a point in time.
     #[must_use]
     pub fn now(&self) -> usize {
-        self.with_events(|events| events.len())
+        self.tap.with_events(|events| events.len())
     }
 
     /// Everything recorded so far.
     #[must_use]
     pub fn trace(&self) -> Trace {
         Trace {
-            start: self.start.clone(),
-            events: self.with_events(|events| events.clone()),
+            start: self.tap.start.clone(),
+            events: self.tap.with_events(|events| events.clone()),
         }
     }
 
@@ -84,34 +87,17 @@ impl CrashDisk {
     pub fn image(&self) -> Image {
         self.disk.image()
     }
+}
 
+impl Recorder {
     fn with_events<R>(&self, f: impl FnOnce(&mut Vec<Event>) -> R) -> R {
         f(&mut self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl BlockDevice for CrashDisk {
-    type Buf = MemBuf;
-    const BLOCK_SIZE: usize = BLOCK_SIZE;
-
-    fn blocks(&self) -> u64 {
-        self.disk.blocks()
-    }
-
-    fn read_only(&self) -> bool {
-        self.disk.read_only()
-    }
-
-    fn read(&self, block: BlockNo) -> Result<MemBuf> {
-        self.disk.read(block)
-    }
-
-    fn zeroed(&self, block: BlockNo) -> Result<MemBuf> {
-        self.disk.zeroed(block)
-    }
-
-    fn write(&self, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
-        self.disk.write(writes, order)?;
+impl Tap<MemDisk> for Recorder {
+    fn write(&self, disk: &MemDisk, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
+        disk.write(writes, order)?;
         let recorded = writes.iter().map(|w| {
             Event::Write(Write {
                 block: w.target.0,
@@ -128,7 +114,7 @@ impl BlockDevice for CrashDisk {
         Ok(())
     }
 
-    fn flush(&self) -> Result {
+    fn flush(&self, _: &MemDisk) -> Result {
         self.with_events(|events| {
             if matches!(events.last(), Some(Event::Write(_))) {
                 events.push(Event::Flush);
@@ -136,15 +122,9 @@ impl BlockDevice for CrashDisk {
         });
         Ok(())
     }
-}
 
-impl DataDevice for CrashDisk {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result {
-        self.disk.read_at(offset, out)
-    }
-
-    fn write_at(&self, offset: u64, data: &[u8]) -> Result {
-        self.disk.write_at(offset, data)?;
+    fn write_at(&self, disk: &MemDisk, offset: u64, data: &[u8]) -> Result {
+        disk.write_at(offset, data)?;
         let recorded = pieces(offset, data.len()).filter_map(|(block, offset, range)| {
             let data = Arc::from(data.get(range)?);
             Some(Event::Write(Write {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! [`FaultDisk`]: a disk that fails when it is told to.
 
+use crate::tap::{Tap, Tapped};
 use bento::mapped::DataDevice;
-use bento::{BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder};
+use bento::{BlockDevice, BlockWrite, Errno, Result, WriteOrder};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -17,9 +18,12 @@ pub enum Fault {
     Flush,
 }
 
-/// Counters of what was done, and at which count it fails (0: never).
+/// Counters of what was done, and at which count it fails (0: never). Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Plan(Arc<Counters>);
+
 #[derive(Debug, Default)]
-struct Plan {
+struct Counters {
     reads: Counter,
     writes: Counter,
     flushes: Counter,
@@ -41,32 +45,29 @@ impl Counter {
     }
 }
 
-/// A disk over `D` whose nth read, write or flush fails with `EIO`, once. Clones are the same disk.
-#[derive(Clone, Debug)]
-pub struct FaultDisk<D> {
-    disk: D,
-    plan: Arc<Plan>,
+impl Plan {
+    fn counter(&self, fault: Fault) -> &Counter {
+        match fault {
+            Fault::Read => &self.0.reads,
+            Fault::Write => &self.0.writes,
+            Fault::Flush => &self.0.flushes,
+        }
+    }
 }
+
+/// A disk over `D` whose nth read, write or flush fails with `EIO`, once. Clones are the same disk.
+pub type FaultDisk<D> = Tapped<D, Plan>;
 
 impl<D> FaultDisk<D> {
     /// A disk without faults yet.
     #[must_use]
     pub fn new(disk: D) -> Self {
-        Self {
-            disk,
-            plan: Arc::default(),
-        }
-    }
-
-    /// The disk below.
-    #[must_use]
-    pub const fn inner(&self) -> &D {
-        &self.disk
+        Self::around(disk, Plan::default())
     }
 
     /// The `nth` (from 1) operation of this kind from now on fails; replaces an older order.
     pub fn fail(&self, fault: Fault, nth: u64) {
-        let counter = self.counter(fault);
+        let counter = self.tap.counter(fault);
         let at = counter.done.load(Ordering::SeqCst) + nth;
         counter.fails_at.store(at, Ordering::SeqCst);
     }
@@ -74,70 +75,42 @@ impl<D> FaultDisk<D> {
     /// How many operations of this kind were asked for since the disk was made.
     #[must_use]
     pub fn count(&self, fault: Fault) -> u64 {
-        self.counter(fault).done.load(Ordering::SeqCst)
-    }
-
-    fn counter(&self, fault: Fault) -> &Counter {
-        match fault {
-            Fault::Read => &self.plan.reads,
-            Fault::Write => &self.plan.writes,
-            Fault::Flush => &self.plan.flushes,
-        }
+        self.tap.counter(fault).done.load(Ordering::SeqCst)
     }
 }
 
-impl<D: BlockDevice> BlockDevice for FaultDisk<D> {
-    type Buf = D::Buf;
-    const BLOCK_SIZE: usize = D::BLOCK_SIZE;
-
-    fn blocks(&self) -> u64 {
-        self.disk.blocks()
+impl<D: BlockDevice> Tap<D> for Plan {
+    fn on_read(&self) -> Result {
+        self.0.reads.count()
     }
 
-    fn read_only(&self) -> bool {
-        self.disk.read_only()
-    }
-
-    fn read(&self, block: BlockNo) -> Result<D::Buf> {
-        self.plan.reads.count()?;
-        self.disk.read(block)
-    }
-
-    fn zeroed(&self, block: BlockNo) -> Result<D::Buf> {
-        self.disk.zeroed(block)
-    }
-
-    fn write(&self, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
+    fn write(&self, disk: &D, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
         if order == WriteOrder::Barrier {
-            self.plan.flushes.count()?;
+            self.0.flushes.count()?;
         }
-        self.plan.writes.count().or_else(|failed| {
+        self.0.writes.count().or_else(|failed| {
             let (some, _) = writes.split_at(writes.len() / 2);
-            self.disk.write(some, WriteOrder::Any)?;
+            disk.write(some, WriteOrder::Any)?;
             Err(failed)
         })?;
-        self.disk.write(writes, order)
+        disk.write(writes, order)
     }
 
-    fn flush(&self) -> Result {
-        self.plan.flushes.count()?;
-        self.disk.flush()
-    }
-}
-
-impl<D: DataDevice> DataDevice for FaultDisk<D> {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result {
-        self.plan.reads.count()?;
-        self.disk.read_at(offset, out)
+    fn flush(&self, disk: &D) -> Result {
+        self.0.flushes.count()?;
+        disk.flush()
     }
 
-    fn write_at(&self, offset: u64, data: &[u8]) -> Result {
-        self.plan.writes.count().or_else(|failed| {
+    fn write_at(&self, disk: &D, offset: u64, data: &[u8]) -> Result
+    where
+        D: DataDevice,
+    {
+        self.0.writes.count().or_else(|failed| {
             let (some, _) = data.split_at(data.len() / 2);
-            self.disk.write_at(offset, some)?;
+            disk.write_at(offset, some)?;
             Err(failed)
         })?;
-        self.disk.write_at(offset, data)
+        disk.write_at(offset, data)
     }
 }
 

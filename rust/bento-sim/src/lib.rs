@@ -6,6 +6,7 @@
 //! | [`disk`] | the fault model in prose; [`MemDisk`] |
 //! | [`crash`] | [`CrashDisk`]: every medium that a power cut may leave |
 //! | [`fault`] | [`FaultDisk`]: the nth read, write or flush fails |
+//! | [`tap`] | [`Tapped`]: what passes between a file system and a disk |
 //! | [`image`] | [`Image`]: the contents of a medium |
 //! | [`op`] | [`Op`]: one step of a workload |
 //! | [`host`] | [`Host`]: drives a file system as `bentofs` does |
@@ -31,6 +32,7 @@ pub mod model;
 pub mod op;
 pub mod oracle;
 pub mod rng;
+pub mod tap;
 
 pub use content::Content;
 pub use crash::{Counts, Crash, CrashDisk, Limits, Trace};
@@ -43,3 +45,4 @@ pub use model::Model;
 pub use op::Op;
 pub use oracle::Oracle;
 pub use rng::Rng;
+pub use tap::{Tap, Tapped};

@@ -73,7 +73,7 @@ type Shared = Rc<RefCell<Store<BusyDisk>>>;
 /// they write, other operations happen.
 fn run(image: Image, way: Way) -> Run {
     let disk = CrashDisk::new(image, way.caching);
-    let mut store = Store::open(BusyDisk::new(disk.clone(), way.lax)).expect("a good store");
+    let mut store = Store::open(BusyDisk::around(disk.clone(), way.lax)).expect("a good store");
     store.hasty = way.hasty;
     let promised = store.model.operations;
     let mut steps = vec![Step { at: 0, promised }];

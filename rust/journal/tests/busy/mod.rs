@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A disk on which other things happen while it writes, and one that ignores barriers.
 
-use bento::mapped::DataDevice;
-use bento::{BlockDevice, BlockNo, BlockWrite, Result, WriteOrder};
-use bento_sim::{CrashDisk, MemBuf};
+use bento::{BlockDevice, BlockWrite, Result, WriteOrder};
+use bento_sim::{CrashDisk, Tap, Tapped};
 use core::cell::RefCell;
 
 thread_local! {
@@ -34,65 +33,23 @@ pub(crate) enum Lax {
 }
 
 /// A [`CrashDisk`] with company.
-#[derive(Clone, Debug)]
-pub(crate) struct BusyDisk {
-    disk: CrashDisk,
-    lax: Lax,
-}
+pub(crate) type BusyDisk = Tapped<CrashDisk, Lax>;
 
-impl BusyDisk {
-    pub(crate) fn new(disk: CrashDisk, lax: Lax) -> Self {
-        Self { disk, lax }
-    }
-}
-
-impl BlockDevice for BusyDisk {
-    type Buf = MemBuf;
-
-    fn blocks(&self) -> u64 {
-        self.disk.blocks()
-    }
-
-    fn read_only(&self) -> bool {
-        self.disk.read_only()
-    }
-
-    fn read(&self, block: BlockNo) -> Result<MemBuf> {
-        self.disk.read(block)
-    }
-
-    fn zeroed(&self, block: BlockNo) -> Result<MemBuf> {
-        self.disk.zeroed(block)
-    }
-
-    fn write(&self, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
+impl Tap<CrashDisk> for Lax {
+    fn write(&self, disk: &CrashDisk, writes: &[BlockWrite<'_>], order: WriteOrder) -> Result {
         something_happens();
-        match (order, self.lax) {
-            (WriteOrder::Barrier, Lax::Before) => {
-                self.disk.write(writes, WriteOrder::Any)?;
-                self.disk.flush()?;
+        match (order, self) {
+            (WriteOrder::Barrier, Self::Before) => {
+                disk.write(writes, WriteOrder::Any)?;
+                disk.flush()?;
             }
-            (WriteOrder::Barrier, Lax::After) => {
-                self.disk.flush()?;
-                self.disk.write(writes, WriteOrder::Any)?;
+            (WriteOrder::Barrier, Self::After) => {
+                disk.flush()?;
+                disk.write(writes, WriteOrder::Any)?;
             }
-            _ => self.disk.write(writes, order)?,
+            _ => disk.write(writes, order)?,
         }
         something_happens();
         Ok(())
-    }
-
-    fn flush(&self) -> Result {
-        self.disk.flush()
-    }
-}
-
-impl DataDevice for BusyDisk {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result {
-        self.disk.read_at(offset, out)
-    }
-
-    fn write_at(&self, offset: u64, data: &[u8]) -> Result {
-        self.disk.write_at(offset, data)
     }
 }
