@@ -14,14 +14,10 @@ use std::hash::DefaultHasher;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xv6::checksum::of_super;
-use xv6::layout::{BLOCK_SIZE, INODE_SIZE, INODES_PER_BLOCK, RawInode, RawSuper};
+use xv6::layout::{BLOCK_SIZE, INODE_SIZE, RawSuper};
 use xv6::superblock::Super;
-use zerocopy::{FromBytes, IntoBytes};
 
 const SIZE: usize = BLOCK_SIZE as usize;
-/// Where a superblock holds its checksum.
-const SUPER_CHECKSUM: core::ops::Range<usize> = 28..32;
 /// What blocks of directories, their indexes, extents, attributes and long links begin with.
 const MAGICS: [&[u8; 4]; 7] = [
     b"XDIR", b"XTOP", b"XIDX", b"XGAP", b"XEXT", b"XATR", b"XLNK",
@@ -85,7 +81,8 @@ fn damage(args: &Args) -> Result<()> {
         let (at, before, after) = change(&mut dice, &mut bytes[range]);
         let sealed = dice.below(8) > 0;
         if sealed {
-            seal(&sup, target.block, &mut bytes)?;
+            let block = BlockNo(target.block);
+            sup.sums().seal_any(&sup.geometry, block, &mut bytes);
         }
         file.write_all_at(&bytes, place(target.block))?;
         let checksum = if sealed { "right" } else { "wrong" };
@@ -179,35 +176,4 @@ fn change(dice: &mut Dice, bytes: &mut [u8]) -> (usize, u64, u64) {
         };
     bytes[at..at + width].copy_from_slice(&after.to_le_bytes()[..width]);
     (at, before, after)
-}
-
-/// Makes the checksums of a block right.
-fn seal(sup: &Super, block: u64, bytes: &mut [u8; SIZE]) -> Result<()> {
-    let geometry = &sup.geometry;
-    let sums = sup.sums();
-    if block == 0 {
-        let raw = RawSuper::read_from_prefix(bytes.as_slice())
-            .ok()
-            .context("a superblock")?
-            .0;
-        bytes[SUPER_CHECKSUM].copy_from_slice(&of_super(&raw).to_le_bytes());
-    } else if geometry.has_head(BlockNo(block)) {
-        sums.seal(BlockNo(block), bytes);
-    } else {
-        let table = geometry
-            .inode_place(geometry.ino(1).context("no inodes")?)
-            .0
-            .0;
-        let first = (block - table) * u64::from(INODES_PER_BLOCK);
-        for (number, slot) in (first..).zip(bytes.chunks_mut(INODE_SIZE.into())) {
-            let raw = RawInode::read_from_bytes(slot).ok().context("an inode")?;
-            if let Some(ino) = geometry
-                .ino(number)
-                .filter(|_| slot.iter().any(|byte| *byte != 0))
-            {
-                slot.copy_from_slice(sums.seal_inode(ino, &raw).as_bytes());
-            }
-        }
-    }
-    Ok(())
 }

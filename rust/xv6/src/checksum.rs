@@ -14,13 +14,13 @@
 
 use crate::corrupt::CorruptKind;
 use crate::inode::Ino;
-use crate::layout::{self, BLOCK_HEAD, CHECKSUM_AT, RawInode, RawSuper};
+use crate::layout::{self, BLOCK_HEAD, CHECKSUM_AT, INODE_SIZE, RawInode, RawSuper};
 use crate::superblock::Geometry;
 use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Result, WriteOrder};
 use core::ops::Range;
 use journal::{Sealing, crc32c, crc32c_patched};
 use zerocopy::little_endian::U32;
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// Changes of more bytes than this are not worth the detour of a patch: the processor's own
 /// instruction goes through a whole block in about 1400 instructions.
@@ -130,6 +130,27 @@ impl Sums {
         RawInode {
             checksum: self.of_inode(ino, raw).into(),
             ..*raw
+        }
+    }
+
+    /// Makes every checksum right that a whole block of metadata holds, wherever it lies outside
+    /// of the log. For whoever changes a disk by hand: tests, and tools that damage.
+    pub fn seal_any(&self, geometry: &Geometry, block: BlockNo, bytes: &mut [u8]) {
+        if block.0 == layout::SUPER_BLOCK || block == geometry.backup() {
+            if let Ok((raw, _)) = RawSuper::mut_from_prefix(bytes) {
+                raw.checksum = of_super(raw).into();
+            }
+        } else if geometry.has_head(block) {
+            self.seal(block, bytes);
+        } else if let Some(first) = geometry.first_inode_of(block) {
+            for (number, slot) in (first..).zip(bytes.chunks_mut(INODE_SIZE.into())) {
+                let ino = geometry.ino(number);
+                if let (Some(ino), Ok(raw)) = (ino, RawInode::mut_from_bytes(slot))
+                    && *raw != RawInode::new_zeroed()
+                {
+                    *raw = self.seal_inode(ino, raw);
+                }
+            }
         }
     }
 

@@ -145,6 +145,13 @@ impl Geometry {
         (BlockNo(block), slot * layout::INODE_SIZE)
     }
 
+    /// The number of the first inode in a block of the inode table.
+    #[must_use]
+    pub fn first_inode_of(&self, block: BlockNo) -> Option<u64> {
+        let index = block.0.checked_sub(self.inode_table)?;
+        (block.0 < self.data_start).then_some(index * u64::from(INODES_PER_BLOCK))
+    }
+
     /// Where there is metadata in this block, it starts with a head: everywhere but in the log,
     /// the inode table and the superblocks, whose structures have checksums of their own.
     #[must_use]

@@ -8,7 +8,7 @@ mod host;
 
 use bento::{BlockNo, FileSystem};
 use bento_sim::{Caching, Image, MemDisk, Rng};
-use host::{Host, fresh, pattern, seal};
+use host::{Host, fresh, pattern};
 use xv6::check::check;
 use xv6::checksum::of_super;
 use xv6::layout::RawSuper;
@@ -80,7 +80,8 @@ fn damaged(good: &Image, rng: &mut Rng) -> Image {
             }
         }
         if rng.below(2) == 0 {
-            seal(&sup.geometry, &sup.sums(), block, &mut bytes);
+            sup.sums()
+                .seal_any(&sup.geometry, BlockNo(block), &mut bytes);
         }
         bad.write(block, 0, &bytes).expect("inside");
     }

@@ -12,11 +12,7 @@ use bento_sim::MemDisk;
 use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use xv6::checksum::Sums;
-use xv6::layout::RawInode;
-use xv6::superblock::Geometry;
 use xv6::{FormatOptions, Node, Xv6};
-use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// Options of an ordinary mount.
 pub const PLAIN: MountOptions<'static> = MountOptions::DEFAULT;
@@ -338,22 +334,4 @@ pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
         .map(|_| rng.below(256))
         .map(|b| u8::try_from(b).expect("below 256"))
         .collect()
-}
-
-/// Makes the checksums of a metadata block right.
-pub fn seal(geometry: &Geometry, sums: &Sums, block: u64, bytes: &mut [u8; 4096]) {
-    if geometry.has_head(BlockNo(block)) {
-        sums.seal(BlockNo(block), bytes);
-    }
-    let table = geometry.inode_place(geometry.ino(1).expect("the root")).0.0;
-    if !(table..geometry.data().start).contains(&block) {
-        return;
-    }
-    let first = (block - table) * 16;
-    for (ino, slot) in (first..).zip(bytes.chunks_mut(256)) {
-        let raw = RawInode::read_from_bytes(slot).expect("256 bytes");
-        if let Some(ino) = geometry.ino(ino).filter(|_| raw != RawInode::new_zeroed()) {
-            slot.copy_from_slice(sums.seal_inode(ino, &raw).as_bytes());
-        }
-    }
 }
