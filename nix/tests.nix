@@ -73,6 +73,7 @@ let
           "hostile"
           "module-cycles"
           "read-only"
+          "replay"
         ];
       }
       .${scope.kernel.series} or [ ]

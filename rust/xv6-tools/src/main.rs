@@ -17,6 +17,7 @@ mod mount;
 mod mutate;
 mod options;
 mod progress;
+mod replay;
 mod signature;
 mod size;
 mod usage;
@@ -54,6 +55,8 @@ enum Tool {
     /// Damages an image on purpose, for tests
     #[command(hide = true)]
     Mutate(mutate::Args),
+    /// Repeats the operations of a traced mount on a copy of its image
+    Replay(replay::Args),
 }
 
 fn main() -> ExitCode {
@@ -90,5 +93,6 @@ fn run<A: Parser>(args: &[OsString], usage_exit: u8, tool: impl Fn(A) -> Tool) -
         Tool::Man(args) => manual::main(&args),
         Tool::Completions(args) => completions::main(&args),
         Tool::Mutate(args) => mutate::main(&args),
+        Tool::Replay(args) => replay::main(&args),
     }
 }

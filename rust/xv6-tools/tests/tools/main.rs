@@ -8,6 +8,7 @@ mod fsck;
 mod mkfs;
 mod mount;
 mod mutate;
+mod replay;
 mod space;
 mod support;
 
