@@ -10,7 +10,7 @@ use clap::Parser;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xv6::check::{Finding, Report, check, replay};
+use xv6::check::{Finding, Report, check_watched, replay};
 use xv6::mend::mend;
 use xv6::superblock::Super;
 
@@ -99,7 +99,8 @@ fn run(args: &Args) -> Result<Outcome> {
     }
     let progress = Progress::new();
     progress.show("checking");
-    let checked = replay(disk.clone()).and_then(|()| check(&disk));
+    let percent = &mut |done| progress.show(&format!("checking {done}%"));
+    let checked = replay(disk.clone()).and_then(|()| check_watched(&disk, percent));
     progress.clear();
     let outcome = match checked {
         Ok(report) if report.is_clean() => {

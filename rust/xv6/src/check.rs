@@ -26,6 +26,7 @@ use crate::layout;
 use crate::superblock::{Geometry, Super};
 use alloc::vec::Vec;
 use bento::{BlockBuf, BlockDevice, BlockNo, Errno, FileKind, Result};
+use core::ops::Range;
 use journal::Journal;
 use used::Used;
 
@@ -49,7 +50,8 @@ impl Finding {
     #[must_use]
     pub fn is_harmless(&self) -> bool {
         match self.kind {
-            // Bitmaps are made anew; other blocks may have lost what they held.
+            // Bitmaps are made anew, and so are indexes, which have a kind of their own; other
+            // blocks may have lost what they held.
             CorruptKind::BlockChecksum => self.ino.is_none(),
             kind => kind.is_derived(),
         }
@@ -120,17 +122,30 @@ pub fn replay<D: BlockDevice>(dev: D) -> Result {
 /// # Errors
 /// As [`Super::read`] where there is no file system to check; `EIO`; `ENOMEM`.
 pub fn check<D: BlockDevice>(dev: &D) -> Result<Report> {
+    check_watched(dev, &mut |_| ())
+}
+
+/// As [`check`]; `watch` is told how much is done, in percent, each time that has grown.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_watched<D: BlockDevice>(dev: &D, watch: &mut dyn FnMut(u8)) -> Result<Report> {
     let sup = Super::read(dev, true)?;
-    check_names_by(dev, sup, NameHash::new(&sup.uuid))
+    check_names_by(dev, sup, NameHash::new(&sup.uuid), watch)
 }
 
 /// As [`check`], for a file system that was used with another hash.
 #[cfg(test)]
 pub(crate) fn check_hashed<D: BlockDevice>(dev: &D, names: NameHash) -> Result<Report> {
-    check_names_by(dev, Super::read(dev, true)?, names)
+    check_names_by(dev, Super::read(dev, true)?, names, &mut |_| ())
 }
 
-fn check_names_by<D: BlockDevice>(dev: &D, sup: Super, names: NameHash) -> Result<Report> {
+fn check_names_by<D: BlockDevice>(
+    dev: &D,
+    sup: Super,
+    names: NameHash,
+    watch: &mut dyn FnMut(u8),
+) -> Result<Report> {
     let data = sup.geometry.data();
     let mut checker = Checker {
         dev,
@@ -143,6 +158,8 @@ fn check_names_by<D: BlockDevice>(dev: &D, sup: Super, names: NameHash) -> Resul
         used: Used::new(&sup.geometry)?,
         inodes: Vec::new(),
         directories: Vec::new(),
+        watch,
+        done: 0,
     };
     checker.check_backup()?;
     checker.check_inodes()?;
@@ -198,9 +215,27 @@ struct Checker<'d, D: BlockDevice> {
     /// Ascending by number.
     inodes: Vec<Seen>,
     directories: Vec<Directory>,
+    /// Is told how many percent are done.
+    watch: &'d mut dyn FnMut(u8),
+    done: u8,
 }
 
+/// The parts of a check, in percent: most of what is read is read by the first.
+const INODES: Range<u8> = 0..80;
+const NAMES: Range<u8> = 80..95;
+const MAPS: Range<u8> = 95..100;
+
 impl<D: BlockDevice> Checker<'_, D> {
+    /// `now` of `all` steps of a part are done.
+    fn advance(&mut self, part: &Range<u8>, now: u64, all: u64) {
+        let share = u64::from(part.end - part.start).saturating_mul(now) / all.max(1);
+        let done = u8::try_from(share).map_or(part.end, |share| part.start.saturating_add(share));
+        if done > self.done {
+            self.done = done;
+            (self.watch)(done);
+        }
+    }
+
     fn geometry(&self) -> Geometry {
         self.sup.geometry
     }
@@ -228,9 +263,18 @@ impl<D: BlockDevice> Checker<'_, D> {
     /// A copy of a metadata block, whose checksum should be right. Its contents are looked at in
     /// any case: where they are wrong, too, they say more.
     fn sealed_copy(&mut self, block: BlockNo, ino: Option<Ino>) -> Result<Vec<u8>> {
+        self.copy_and_verify(block, CorruptKind::BlockChecksum, ino)
+    }
+
+    fn copy_and_verify(
+        &mut self,
+        block: BlockNo,
+        wrong: CorruptKind,
+        ino: Option<Ino>,
+    ) -> Result<Vec<u8>> {
         let bytes = self.copy(block)?;
         if !self.sup.sums().block_is_valid(block, &bytes) {
-            self.find(CorruptKind::BlockChecksum, ino, block);
+            self.find(wrong, ino, block);
         }
         Ok(bytes)
     }

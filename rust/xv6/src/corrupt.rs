@@ -163,6 +163,9 @@ pub enum CorruptKind {
     /// Index of a directory: a block outside the data area, or an index on another kind.
     #[error("directory index outside the data area, or of no directory")]
     IndexRange,
+    /// Index: checksum of a block.
+    #[error("checksum of the block of a directory index is wrong")]
+    IndexChecksum,
     /// Index: block without magic.
     #[error("block of a directory index without magic")]
     IndexMagic,
@@ -289,6 +292,7 @@ impl CorruptKind {
         Self::DirEntryKindDiffers,
         Self::DirEntryTwice,
         Self::IndexRange,
+        Self::IndexChecksum,
         Self::IndexMagic,
         Self::IndexOwner,
         Self::IndexReserved,
@@ -311,7 +315,8 @@ impl CorruptKind {
         Self::XattrOrder,
     ];
 
-    /// The damage is to something that follows from the rest: copies, bitmaps, counts.
+    /// The damage is to something that follows from the rest: copies, bitmaps, counts, and the
+    /// indexes of directories, which follow from their entries.
     #[must_use]
     pub const fn is_derived(self) -> bool {
         matches!(
@@ -326,6 +331,18 @@ impl CorruptKind {
                 | Self::LinkCount
                 | Self::BlockCount
                 | Self::OrphanMismatch
+                | Self::IndexRange
+                | Self::IndexChecksum
+                | Self::IndexMagic
+                | Self::IndexOwner
+                | Self::IndexReserved
+                | Self::IndexDepth
+                | Self::IndexCount
+                | Self::IndexOrder
+                | Self::IndexMissing
+                | Self::IndexStale
+                | Self::IndexAbsent
+                | Self::GapWrong
         )
     }
 

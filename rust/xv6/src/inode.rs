@@ -104,6 +104,32 @@ pub(crate) struct Inode {
 }
 
 impl Inode {
+    /// An empty directory in the root directory, of the superuser, with all times `now`.
+    pub(crate) const fn empty_directory(ino: Ino, now: Timespec) -> Self {
+        Self {
+            ino,
+            kind: FileKind::Directory,
+            permissions: 0o755,
+            uid: 0,
+            gid: 0,
+            nlink: 2,
+            size: 0,
+            blocks: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            generation: 1,
+            cut: false,
+            rdev: 0,
+            parent: Ino::ROOT.0,
+            xattr: 0,
+            attributes: 0,
+            index: 0,
+            area: Area::EMPTY,
+        }
+    }
+
     /// Validates the inode `ino`, but for its checksum; `None` for a free slot.
     pub(crate) fn parse(
         ino: Ino,

@@ -10,7 +10,8 @@
 //! 2. `tree`: the blocks of each inode. Of two users of a block the later one loses it, but
 //!    directories and links, which can be recognized, come before files.
 //! 3. `names`: the entries of all directories that lead somewhere, each directory once.
-//! 4. `lost`: what has no name gets one in `lost+found`, and all link counts are set.
+//! 4. `lost`: what has no name gets one in `lost+found`, or in the root where that has no room,
+//!    and all link counts are set.
 //! 5. `index`: the indexes of directories, from their entries.
 //! 6. `maps`: the bitmaps, from nothing.
 //!

@@ -3,12 +3,12 @@
 
 use crate::bitmap;
 use crate::checksum::Sums;
-use crate::inode::{Area, Ino, Inode};
+use crate::inode::{Ino, Inode};
 use crate::layout::{self, BITS_PER_BLOCK, BLOCK_HEAD, BLOCK_SIZE, INODES_PER_BLOCK, LABEL_LEN};
 use crate::superblock::{Geometry, MAX_BLOCKS, MAX_LOG_BLOCKS, MIN_LOG_BLOCKS, Super};
 use alloc::vec;
 use alloc::vec::Vec;
-use bento::{BlockDevice, BlockNo, BlockWrite, Errno, FileKind, Result, Timespec, WriteOrder};
+use bento::{BlockDevice, BlockNo, BlockWrite, Errno, Result, Timespec, WriteOrder};
 use core::ops::Range;
 use journal::Journal;
 use zerocopy::IntoBytes;
@@ -193,28 +193,10 @@ impl NewMap {
 
 /// Writes the block of the inode table that holds the root directory, which is empty.
 fn write_root<D: BlockDevice>(dev: &D, sup: &Super, options: &FormatOptions) -> Result {
-    let now = options.now;
     let root = Inode {
-        ino: Ino::ROOT,
-        kind: FileKind::Directory,
-        permissions: 0o755,
         uid: options.owner.0,
         gid: options.owner.1,
-        nlink: 2,
-        size: 0,
-        blocks: 0,
-        atime: now,
-        mtime: now,
-        ctime: now,
-        btime: now,
-        generation: 1,
-        cut: false,
-        rdev: 0,
-        parent: Ino::ROOT.0,
-        xattr: 0,
-        attributes: 0,
-        index: 0,
-        area: Area::EMPTY,
+        ..Inode::empty_directory(Ino::ROOT, options.now)
     };
     let (target, offset) = sup.geometry.inode_place(Ino::ROOT);
     let mut bytes = block();

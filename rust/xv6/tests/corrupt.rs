@@ -7,7 +7,7 @@ use bento::{BlockBuf, BlockDevice, BlockNo, Errno, FileKind};
 use bento_sim::MemDisk;
 use core::cell::Cell;
 use host::{Host, PLAIN, fresh, pattern};
-use xv6::check::check;
+use xv6::check::{Finding, check, check_watched};
 use xv6::checksum::{Sums, of_super};
 use xv6::layout::{self, RawDirHead, RawDirent, RawExtent, RawHead, RawInode, RawNode, RawSuper};
 use xv6::layout::{RawChild, RawPair, RawTable, RawTop};
@@ -300,6 +300,9 @@ damages! {
     sum_of_the_block_map: BlockChecksum, |b| b.flip_byte(b.geometry.block_map(), 100);
     sum_of_an_extent_block: BlockChecksum, |b| b.flip_byte(b.first_block(TREE), 4095);
     sum_of_a_directory_block: BlockChecksum, |b| b.flip_byte(b.first_block(DIR), 4095);
+    sum_of_an_index_top: IndexChecksum, |b| b.flip_byte(b.top(), 4095);
+    sum_of_an_index_node: IndexChecksum, |b| b.flip_byte(b.index_leaf(), 4095);
+    sum_of_a_gap_table: IndexChecksum, |b| b.flip_byte(b.gap_table(), 4095);
     sum_of_an_xattr_block: BlockChecksum, |b| b.flip_byte(b.add_xattrs(), 4095);
     sum_of_a_link_block: BlockChecksum, |b| b.flip_byte(b.first_block(LONG_LINK), 4095);
     inode_map_head: MapHead, |b| b.edit(b.geometry.inode_map(), 0, |h: &mut RawHead| h.magic = 7.into());
@@ -545,6 +548,41 @@ fn a_read_only_mount_accepts_features_that_only_matter_for_writing() {
     };
     let host = Host::mount_with(bench.disk.clone(), &options).expect("may be read");
     assert_eq!(host.read("dir/file"), Ok(pattern(20_000, 1)));
+}
+
+#[test]
+fn a_check_tells_how_much_is_done() {
+    let bench = Bench::new();
+    bench.tested.set(true);
+    let mut told = Vec::new();
+    let report = check_watched(&bench.disk, &mut |done| told.push(done)).expect("a superblock");
+    assert!(report.is_clean());
+    assert!(
+        told.is_sorted_by(|a, b| a < b) && told.len() > 5,
+        "{told:?}"
+    );
+    assert!(told.iter().all(|done| *done < 100), "{told:?}");
+}
+
+/// Whether `fsck.xv6 -p` repairs it.
+fn is_harmless(damage: impl FnOnce(&Bench)) -> bool {
+    let bench = Bench::new();
+    damage(&bench);
+    bench.tested.set(true);
+    let report = check(&bench.disk).expect("there is a superblock");
+    assert!(!report.is_clean());
+    report.findings.iter().all(Finding::is_harmless)
+}
+
+#[test]
+fn an_index_is_repaired_at_boot_but_not_the_entries_that_it_follows_from() {
+    assert!(is_harmless(|b| b.flip_byte(b.index_leaf(), 4095)));
+    assert!(is_harmless(|b| b.flip_byte(b.gap_table(), 20)));
+    assert!(is_harmless(|b| b.damage(b.top(), 0, &[0; 4096])));
+    assert!(is_harmless(|b| b.damage(b.index_leaf(), 0, &[0; 4096])));
+    assert!(is_harmless(|b| b.edit_inode(BIG, |i| i.index = 0.into())));
+    assert!(!is_harmless(|b| b.flip_byte(b.first_block(BIG), 4095)));
+    assert!(!is_harmless(|b| b.edit_inode(BIG, |i| i.size = 4096.into())));
 }
 
 #[test]

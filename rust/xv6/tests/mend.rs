@@ -6,7 +6,7 @@
 
 mod host;
 
-use bento::{BlockNo, FileSystem};
+use bento::{BlockNo, Errno, FileSystem};
 use bento_sim::{Caching, Image, MemDisk, Rng};
 use host::{Host, fresh, pattern};
 use xv6::check::check;
@@ -189,6 +189,37 @@ fn a_lost_directory_block_sends_its_files_to_lost_and_found() {
     let lost = host.list("lost+found", 100).expect("there");
     assert_eq!(lost.len(), 12, "{lost:?}");
     assert_eq!(host.list("a/b/c", 100).map(|names| names.len()), Ok(0));
+}
+
+#[test]
+fn what_has_no_name_goes_to_the_root_where_lost_and_found_has_no_room() {
+    let host = fresh(600);
+    host.mkdir("d").expect("mkdir");
+    let ino = host.create("d/precious").expect("create").ino().number();
+    let data = pattern(5000, 4);
+    host.write("d/precious", 0, &data).expect("write");
+    // There is no inode for another directory.
+    let mut fill = (0..).map(|n| host.create(&format!("f{n}")));
+    let full = fill.find_map(Result::err);
+    assert_eq!(full, Some(Errno::ENOSPC));
+    drop(fill);
+    let mut image = host.unmount().image();
+    let sup = sup(&image);
+    let mut found = sup.geometry.data().filter_map(|block| {
+        let bytes: [u8; 4096] = image.block(block).expect("inside")[..].try_into().ok()?;
+        let at = bytes.windows(8).position(|name| name == b"precious")?;
+        Some((block, at, bytes))
+    });
+    let (block, at, mut bytes) = found.next().expect("its entry");
+    drop(found);
+    // The number of the inode stands 8 bytes before the name.
+    bytes[at - 8..at - 4].fill(0xff);
+    sup.sums()
+        .seal_any(&sup.geometry, BlockNo(block), &mut bytes);
+    image.write(block, 0, &bytes).expect("inside");
+    let host = Host::mount(repair(image, "no room")).expect("mounts");
+    assert_eq!(host.read(&format!("#{ino}")), Ok(data));
+    assert_eq!(host.open("lost+found").err(), Some(Errno::ENOENT));
 }
 
 #[test]

@@ -61,28 +61,7 @@ fn a_repair_keeps_files_without_a_name_until_they_are_forgotten() {
 #[test]
 fn a_crash_in_the_middle_of_a_truncation_is_finished_by_the_next_mount() {
     for options in [PLAIN, REPAIR] {
-        let disk = MemDisk::new(20 * 32768);
-        xv6::format(&disk, &xv6::FormatOptions::default()).expect("it fits");
-        let host = Host::mount(disk).expect("mount");
-        let node = host.create("f").expect("create");
-        let before = host.free();
-        let mut at = 0;
-        while at < 18 * 32768 * 4096 {
-            at += host
-                .fs
-                .allocate(&host.req(), &node, at, 1 << 40)
-                .expect("allocate")
-                .len;
-        }
-        host.fs
-            .commit(&host.req(), &node, 0, at, at)
-            .expect("commit");
-        let mut set = SetAttr::empty();
-        (set.mask, set.size) = (SetAttrMask::SIZE, 5000);
-        assert_eq!(
-            host.fs.setattr(&host.req(), &node, &set),
-            Err(Errno::EAGAIN)
-        );
+        let (host, node, before) = half_truncated(5000);
         // What is on its way out is not shown any more.
         let hole = host.fs.map(&node, 1 << 20, 1).expect("map");
         assert_eq!(hole.kind, ExtentKind::Hole);
@@ -95,12 +74,14 @@ fn a_crash_in_the_middle_of_a_truncation_is_finished_by_the_next_mount() {
     }
 }
 
-/// A file of 2.4 GiB whose truncation to nothing the host has begun and given up.
-fn half_truncated() -> (Host<MemDisk>, Rc<Node>) {
+/// A file of 2.4 GiB whose truncation the host has begun and given up; and what was free before the
+/// file had any blocks.
+fn half_truncated(size: u64) -> (Host<MemDisk>, Rc<Node>, (u64, u64)) {
     let disk = MemDisk::new(20 * 32768);
     xv6::format(&disk, &xv6::FormatOptions::default()).expect("it fits");
     let host = Host::mount(disk).expect("mount");
     let node = host.create("f").expect("create");
+    let before = host.free();
     let mut at = 0;
     while at < 18 * 32768 * 4096 {
         at += host
@@ -113,15 +94,15 @@ fn half_truncated() -> (Host<MemDisk>, Rc<Node>) {
         .commit(&host.req(), &node, 0, at, at)
         .expect("commit");
     let mut set = SetAttr::empty();
-    (set.mask, set.size) = (SetAttrMask::SIZE, 0);
+    (set.mask, set.size) = (SetAttrMask::SIZE, size);
     let begun = host.fs.setattr(&host.req(), &node, &set);
     assert_eq!(begun, Err(Errno::EAGAIN));
-    (host, node)
+    (host, node, before)
 }
 
 #[test]
 fn a_truncation_that_was_given_up_brings_nothing_back_when_a_block_is_filled() {
-    let (host, node) = half_truncated();
+    let (host, node, _) = half_truncated(0);
     let got = host
         .fs
         .allocate(&host.req(), &node, 1 << 20, 4096)
@@ -136,7 +117,7 @@ fn a_truncation_that_was_given_up_brings_nothing_back_when_a_block_is_filled() {
 
 #[test]
 fn a_truncation_that_was_given_up_brings_nothing_back_when_the_file_grows() {
-    let (host, node) = half_truncated();
+    let (host, node, _) = half_truncated(0);
     let mut set = SetAttr::empty();
     (set.mask, set.size) = (SetAttrMask::SIZE, 1 << 30);
     repeat(|| host.fs.setattr(&host.req(), &node, &set)).expect("grow");

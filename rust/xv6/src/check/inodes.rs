@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! First pass: the inode table, and the blocks of every inode.
 
-use super::{Checker, Directory, Reach, Seen, push};
+use super::{Checker, Directory, INODES, Reach, Seen, push};
 use crate::corrupt::CorruptKind;
 use crate::extent::{FileBlock, Mapping, node_entries};
 use crate::inode::{Ino, Inode, block_of};
@@ -43,6 +43,7 @@ impl<D: BlockDevice> Checker<'_, D> {
                 if bits != 0 {
                     self.check_table_block(first, bits)?;
                 }
+                self.advance(&INODES, first.into(), slots.into());
             }
             base = end;
         }

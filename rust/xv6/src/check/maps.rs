@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Third pass: the bitmaps against what is in use.
 
-use super::Checker;
+use super::{Checker, MAPS};
 use crate::bitmap::check_head;
 use crate::corrupt::CorruptKind;
 use crate::inode::Ino;
@@ -68,6 +68,7 @@ impl<D: BlockDevice> Checker<'_, D> {
     ) -> Result {
         let mut bit = 0;
         for index in 0..blocks {
+            self.advance(&MAPS, index, blocks);
             let at = BlockNo(first + index);
             let bytes = self.sealed_copy(at, None)?;
             if let Err(kind) = check_head(&bytes, magic, index) {

@@ -2,7 +2,7 @@
 //! Second pass: directories, links, and whether everything can be reached from the root.
 
 use super::index::Entries;
-use super::{Checker, Directory, Reach, push};
+use super::{Checker, Directory, NAMES, Reach, push};
 use crate::corrupt::CorruptKind;
 use crate::dir::{Pair, check_head, entries, largest_gap};
 use crate::extent::FileBlock;
@@ -22,8 +22,10 @@ struct Name {
 impl<D: BlockDevice> Checker<'_, D> {
     pub(super) fn check_names(&mut self) -> Result {
         let directories = take(&mut self.directories);
-        for directory in &directories {
+        let all = u64::try_from(directories.len()).unwrap_or(u64::MAX);
+        for (now, directory) in (0..).zip(&directories) {
             self.check_directory(directory)?;
+            self.advance(&NAMES, now, all);
         }
         self.check_root();
         for index in 0..self.inodes.len() {

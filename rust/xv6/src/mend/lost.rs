@@ -26,22 +26,35 @@ impl<D: BlockDevice> Mender<'_, D> {
         if lost.is_empty() {
             return Ok(());
         }
-        let result = self.connect(&lost);
-        if result == Err(Errno::ENOSPC) {
-            log::error!("no space for lost+found: some files stay without a name");
-            return Ok(());
+        let mut left = match self.lost_and_found() {
+            // The directory itself may have been without a name.
+            Ok(ino) => self.connect(ino, lost.into_iter().filter(|item| item.ino != ino))?,
+            Err(Errno::ENOSPC) => lost,
+            Err(error) => return Err(error),
+        };
+        if !left.is_empty() {
+            log::warn!("no room in lost+found: names go to the root directory");
+            left = self.connect(Ino::ROOT, left.into_iter())?;
         }
+        if !left.is_empty() {
+            log::error!("no space: {} inodes stay without a name", left.len());
+        }
+        Ok(())
+    }
+
+    /// Gives names in a directory to what has none. Returns what found no room.
+    fn connect(&mut self, ino: Ino, lost: impl Iterator<Item = Item>) -> Result<Vec<Item>> {
+        let mut dir = self.take_dir(ino)?;
+        let result = self.connect_in(&mut dir, lost);
+        self.put_dir(dir)?;
         result
     }
 
-    fn connect(&mut self, lost: &[Item]) -> Result {
-        let ino = self.lost_and_found()?;
-        let mut dir = self.take_dir(ino)?;
-        let names = self.names_of(&dir)?.into_iter().map(|name| name.name);
+    fn connect_in(&mut self, dir: &mut Dir, lost: impl Iterator<Item = Item>) -> Result<Vec<Item>> {
+        let names = self.names_of(dir)?.into_iter().map(|name| name.name);
         let mut taken: BTreeSet<Vec<u8>> = names.collect();
-        let mut result = Ok(());
-        // The directory itself may have been without a name.
-        for item in lost.iter().filter(|item| item.ino != ino) {
+        let mut left = Vec::new();
+        for item in lost {
             let mut name = Name {
                 ino: item.ino,
                 kind: item.kind,
@@ -50,21 +63,28 @@ impl<D: BlockDevice> Mender<'_, D> {
             while taken.contains(&name.name) {
                 name.name.push(b'~');
             }
-            result = self.add_name(&mut dir, &name, false);
-            if result.is_err() {
-                break;
+            match self.add_name(dir, &name, dir.ino == Ino::ROOT) {
+                Ok(()) => {
+                    self.count_name(dir.ino, &name);
+                    taken.insert(name.name);
+                }
+                Err(Errno::ENOSPC) => push(&mut left, item)?,
+                Err(error) => return Err(error),
             }
-            self.count_name(ino, &name);
-            taken.insert(name.name);
         }
-        self.put_dir(dir)?;
-        result
+        Ok(left)
     }
 
     /// The directory for what has lost its name; made where there is none.
     fn lost_and_found(&mut self) -> Result<Ino> {
         let mut root = self.take_dir(Ino::ROOT)?;
-        let names = self.names_of(&root)?;
+        let result = self.lost_and_found_in(&mut root);
+        self.put_dir(root)?;
+        result
+    }
+
+    fn lost_and_found_in(&mut self, root: &mut Dir) -> Result<Ino> {
+        let names = self.names_of(root)?;
         let known = names.iter().find(|name| name.name == LOST);
         let known = known.filter(|name| name.kind == FileKind::Directory);
         let ino = match known {
@@ -78,13 +98,12 @@ impl<D: BlockDevice> Mender<'_, D> {
                 let ino = self.free_inode()?;
                 let kind = FileKind::Directory;
                 let entry = Name { ino, kind, name };
-                self.add_name(&mut root, &entry, true)?;
+                self.add_name(root, &entry, true)?;
                 self.make_lost_and_found(ino)?;
                 self.count_name(Ino::ROOT, &entry);
                 ino
             }
         };
-        self.put_dir(root)?;
         Ok(ino)
     }
 

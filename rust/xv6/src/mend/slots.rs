@@ -4,7 +4,7 @@
 use super::{HOPELESS, Item, Mender, Reach, push};
 use crate::bitmap::check_head;
 use crate::corrupt::CorruptKind;
-use crate::inode::{Area, Ino, Inode, attributes_of};
+use crate::inode::{Ino, Inode, attributes_of};
 use crate::layout::{self, BITS_PER_BLOCK, INODES_PER_BLOCK, RawExtent, RawInode};
 use crate::mkfs::put;
 use crate::superblock::Geometry;
@@ -162,26 +162,9 @@ impl<D: BlockDevice> Mender<'_, D> {
         };
         let before = self.slot(ino)?.generation.get();
         Ok(Inode {
-            ino,
-            kind: FileKind::Directory,
             permissions,
-            uid: 0,
-            gid: 0,
-            nlink: 2,
-            size: 0,
-            blocks: 0,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: now,
             generation: before.wrapping_add(1),
-            cut: false,
-            rdev: 0,
-            parent: Ino::ROOT.0,
-            xattr: 0,
-            attributes: 0,
-            index: 0,
-            area: Area::EMPTY,
+            ..Inode::empty_directory(ino, now)
         })
     }
 }
