@@ -39,7 +39,7 @@ with subtest("a trace is taken from the mount to behind the unmount"):
     unmount_and_check()
     machine.succeed(f"echo 0 > {TRACING}/events/bentofs/enable", f"cat {TRACING}/trace > /run/trace")
     calls = int(machine.succeed("grep -c op_exit: /run/trace"))
-    assert calls > 2000, f"only {calls} calls"
+    assert calls > 1000, f"only {calls} calls"
 
 with subtest("its replay in user space gives the same tree"):
     print(machine.succeed(f"xv6-tools replay /run/trace {COPY}"), flush=True)
