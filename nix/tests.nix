@@ -61,6 +61,7 @@ let
         "6.1" = [
           "bench"
           "leaks"
+          "replay"
           "load"
           "prov-trouble"
           "switch-unit"
@@ -73,7 +74,6 @@ let
           "hostile"
           "module-cycles"
           "read-only"
-          "replay"
         ];
       }
       .${scope.kernel.series} or [ ]
