@@ -28,15 +28,23 @@ bento-objtool = $(objtool) $(objtool-args) --link $@ 2>$@.log || true; \
 	if [ -s $@.log ]; then cat $@.log >&2; rm -f $@; exit 1; fi; \
 	rm -f $@.log
 
+# The most stack that an operation of the file system may use, a panic at its deepest point
+# included: the kernel has 16 KiB, of which its own code above and below needs the larger part. And
+# that of a mount or the import of an upgrade, which have little above them.
+bento-stack-limits := -v limit=6400 -v first_limit=9728
+bento-stack = $(OBJDUMP) -dr --no-show-raw-insn $@ | \
+	$(AWK) $(bento-stack-limits) -f $(bento-here)/stack.awk >&2 || { rm -f $@; exit 1; }
+
 quiet_cmd_bento_prelink = RUSTLD  $@
       cmd_bento_prelink = \
 	$(LD) $(KBUILD_LDFLAGS) -r --gc-sections $(addprefix -u ,$(bento-rust-symbols)) \
 		-T $(bento-here)/prelink.lds -o $@.tmp $(BENTO_STATICLIB); \
 	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(bento-rust-symbols)) \
 		$(bento-rename) $@.tmp $@; \
-	rm -f $@.tmp \
+	rm -f $@.tmp; \
+	$(bento-stack) \
 	$(if $(delay-objtool),,; $(bento-objtool))
 
-$(obj)/bento_rust.o: $(BENTO_STATICLIB) $(bento-here)/prelink.lds FORCE
+$(obj)/bento_rust.o: $(BENTO_STATICLIB) $(bento-here)/prelink.lds $(bento-here)/stack.awk FORCE
 	$(call if_changed,bento_prelink)
 targets += bento_rust.o
