@@ -51,6 +51,7 @@ let
   # Scenarios that only --long runs.
   longOnly = [
     "aio"
+    "nfs"
   ];
   # And what one of the two kernels that do not move runs for both, for it hardly depends on them.
   isSlow =
