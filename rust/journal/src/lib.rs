@@ -10,7 +10,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `journal` | [`Journal`]: open, begin, commit, sync, close |
-//! | `tx` | [`Tx`]: the staged changes of one operation |
+//! | `tx`, `staged` | [`Tx`]: the staged changes of one operation |
 //! | `state`, `running`, `pending`, `table` | what the handle lock protects |
 //! | `commit` | the running transaction goes to the log |
 //! | `checkpoint` | what the log holds goes home; the log may be overwritten |
@@ -28,8 +28,8 @@
 //! time. Where none does, it runs when an operation finds no room in the log.
 //!
 //! Where an operation changes a block whose contents a committing or live transaction still needs,
-//! these *freeze*: the operation's staged copy and the cached block change places, and the
-//! transaction keeps the copy. So nobody waits, and no memory is needed that the operation
+//! these *freeze*: the memory of the operation's staged copy takes them over, and the transaction
+//! keeps it. So nobody waits, and no memory is needed that the operation
 //! did not take when it began.
 //!
 //! # Why it is correct
@@ -102,10 +102,12 @@ mod pending;
 mod record;
 mod recover;
 mod running;
+mod staged;
 mod state;
 mod table;
 mod tx;
 
 pub use crc32c::{crc32c, crc32c_patched};
 pub use journal::Journal;
-pub use tx::{Sealing, Tx};
+pub use staged::{Seal, Sealing};
+pub use tx::Tx;

@@ -3,6 +3,7 @@
 
 use crate::area::{Area, Place};
 use crate::running::Running;
+use crate::staged::Staged;
 use crate::table::Table;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -181,33 +182,23 @@ impl<B: BlockBuf> State<B> {
         }
     }
 
-    /// Makes the bytes `changed` of the cached block those of `copy`, which is the whole block as
-    /// the running transaction wants it. Where an older transaction still needs the contents,
-    /// it gets them.
+    /// Makes a cached block what an operation wants; it joins the running transaction. Where an
+    /// older transaction still needs the contents, it gets them.
     ///
     /// # Errors
     /// `EIO`: the block cannot be locked.
-    pub(crate) fn publish(
-        &mut self,
-        block: BlockNo,
-        buf: B,
-        mut copy: Vec<u8>,
-        changed: Range<usize>,
-    ) -> Result {
-        let mut bytes = buf.bytes_mut()?;
-        if self.running.get(block).is_none()
-            && let Some(older @ None) = self.frozen(block)
-        {
-            bytes.swap_with_slice(&mut copy);
-            *older = Some(copy);
-        } else {
-            let from = copy.get(changed.clone()).ok_or(Errno::EINVAL)?;
-            let to = bytes.get_mut(changed).ok_or(Errno::EINVAL)?;
-            to.copy_from_slice(from);
-            self.give_back(copy);
+    pub(crate) fn publish(&mut self, staged: Staged<B>) -> Result {
+        let block = staged.block;
+        let joined = self.running.get(block).is_some();
+        let needed = !joined && matches!(self.frozen(block), Some(None));
+        let (block, buf, memory) = staged.publish(needed)?;
+        match self.frozen(block).filter(|_| needed) {
+            Some(older) => *older = Some(memory),
+            None => self.give_back(memory),
         }
-        drop(bytes);
-        self.running.insert(block, buf);
+        if !joined {
+            self.running.insert(block, buf);
+        }
         Ok(())
     }
 

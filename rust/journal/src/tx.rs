@@ -3,34 +3,13 @@
 
 use crate::Journal;
 use crate::pending::overlap;
+use crate::staged::{Seal, Sealing, Staged};
 use crate::state::State;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::sync::MutexGuard;
-use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
+use bento::{BlockDevice, BlockNo, Errno, Result};
 use core::ops::Range;
-
-/// A block as one operation wants it to become.
-struct Staged<B> {
-    block: BlockNo,
-    buf: B,
-    copy: Vec<u8>,
-    /// Which bytes of the copy differ from the cached block.
-    changed: Range<usize>,
-}
-
-/// A block that an operation is about to publish; see [`Tx::seal`].
-#[derive(Debug)]
-pub struct Sealing<'a> {
-    /// Which block.
-    pub block: BlockNo,
-    /// Its bytes as everybody sees them until now. (Anything, where the operation zeroed it.)
-    pub before: &'a [u8],
-    /// Its bytes as they will be.
-    pub after: &'a mut [u8],
-    /// Outside of this range the two are the same.
-    pub changed: Range<usize>,
-}
 
 /// The changes of one operation, seen by nobody else until [`Tx::commit`].
 ///
@@ -87,7 +66,7 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
         match self.find(block) {
             Ok(at) => {
                 let staged = self.staged.get(at).ok_or(Errno::EIO)?;
-                Ok(f(&staged.copy))
+                staged.view(f)
             }
             Err(_) => self.journal.read(block, f),
         }
@@ -110,17 +89,11 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
             Err(at) => {
                 self.may_stage(block)?;
                 let buf = self.journal.device.read(block)?;
-                self.stage(at, block, buf, |copy, buf| {
-                    copy.copy_from_slice(&buf.bytes()?);
-                    Ok(0..0)
-                })?
+                self.stage(at, block, buf)?
             }
         };
         let staged = self.staged.get_mut(at).ok_or(Errno::EIO)?;
-        let place = staged.copy.get_mut(range.clone()).ok_or(Errno::EINVAL)?;
-        place.copy_from_slice(bytes);
-        staged.changed = cover(&staged.changed, &range);
-        Ok(())
+        staged.write(&range, bytes)
     }
 
     /// Makes a newly allocated block a metadata block full of zeros. The device is not read.
@@ -141,12 +114,10 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
                     Some(buf) => buf.clone(),
                     None => self.journal.device.zeroed(block)?,
                 };
-                self.stage(at, block, buf, |_, _| Ok(0..0))?
+                self.stage(at, block, buf)?
             }
         };
-        let staged = self.staged.get_mut(at).ok_or(Errno::EIO)?;
-        staged.copy.fill(0);
-        staged.changed = 0..D::BLOCK_SIZE;
+        self.staged.get_mut(at).ok_or(Errno::EIO)?.zero();
         Ok(())
     }
 
@@ -195,22 +166,14 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
     }
 
     /// Shows `seal` each block that the operation changes, so that it can complete it, by a
-    /// checksum over the block for example. It returns which bytes it changed. Called once, right
-    /// before [`Tx::commit`].
+    /// checksum over the block for example. Called once, right before [`Tx::commit`].
     ///
     /// # Errors
-    /// `EIO`: a block could not be locked (a panic damaged it).
-    pub fn seal(&mut self, mut seal: impl FnMut(Sealing<'_>) -> Range<usize>) -> Result {
-        for staged in &mut self.staged {
-            let sealed = seal(Sealing {
-                block: staged.block,
-                before: &staged.buf.bytes()?,
-                after: &mut staged.copy,
-                changed: staged.changed.clone(),
-            });
-            staged.changed = cover(&staged.changed, &sealed);
-        }
-        Ok(())
+    /// `EIO`: a block could not be locked (a panic damaged it). Those of `seal`.
+    pub fn seal(&mut self, mut seal: impl FnMut(&Sealing<'_>) -> Result<Option<Seal>>) -> Result {
+        self.staged
+            .iter_mut()
+            .try_for_each(|staged| staged.seal(&mut seal))
     }
 
     /// Publishes the changes: from now on everybody sees them, and they become durable together
@@ -229,14 +192,8 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
             state.running.pending.insert(range);
         }
         for staged in self.staged.drain(..) {
-            let Staged {
-                block,
-                buf,
-                copy,
-                changed,
-            } = staged;
             state
-                .publish(block, buf, copy, changed)
+                .publish(staged)
                 .map_err(|cause| state.abort("changing a cached block", cause))?;
         }
         self.journal.announce(state);
@@ -248,7 +205,7 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
         let from = self.staged.partition_point(|s| s.block.0 < range.start);
         let to = self.staged.partition_point(|s| s.block.0 < range.end);
         for staged in self.staged.drain(from..to.max(from)) {
-            self.state.give_back(staged.copy);
+            self.state.give_back(staged.into_memory());
         }
         self.forgotten.push(range);
         Ok(())
@@ -279,49 +236,18 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
         Ok(())
     }
 
-    /// Stages a copy of `buf` at position `at`; `fill` gives it its first contents.
-    fn stage(
-        &mut self,
-        at: usize,
-        block: BlockNo,
-        buf: D::Buf,
-        fill: impl FnOnce(&mut [u8], &D::Buf) -> Result<Range<usize>>,
-    ) -> Result<usize> {
-        let mut copy = self.state.take_copy()?;
-        match fill(&mut copy, &buf) {
-            Ok(changed) => {
-                let staged = Staged {
-                    block,
-                    buf,
-                    copy,
-                    changed,
-                };
-                self.staged.insert(at, staged);
-                Ok(at)
-            }
-            Err(cause) => {
-                self.state.give_back(copy);
-                Err(cause)
-            }
-        }
+    /// Stages `buf` at position `at`.
+    fn stage(&mut self, at: usize, block: BlockNo, buf: D::Buf) -> Result<usize> {
+        let memory = self.state.take_copy()?;
+        self.staged.insert(at, Staged::new(block, buf, memory));
+        Ok(at)
     }
-}
-
-/// The smallest range that includes both; an empty one includes nothing.
-fn cover(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
-    if a.is_empty() {
-        return b.clone();
-    }
-    if b.is_empty() {
-        return a.clone();
-    }
-    a.start.min(b.start)..a.end.max(b.end)
 }
 
 impl<D: BlockDevice> Drop for Tx<'_, D> {
     fn drop(&mut self) {
         for staged in self.staged.drain(..) {
-            self.state.give_back(staged.copy);
+            self.state.give_back(staged.into_memory());
         }
     }
 }

@@ -4,7 +4,7 @@
 use bento::mapped::DataDevice;
 use bento::{BlockNo, Errno};
 use bento_sim::{CrashDisk, Fault, FaultDisk, Image, MemDisk};
-use journal::Journal;
+use journal::{Journal, Seal};
 
 fn journal() -> (MemDisk, Journal<MemDisk>) {
     let disk = MemDisk::new(600);
@@ -49,6 +49,75 @@ fn only_the_bytes_that_were_written_change() {
     let changed = (0..).zip(&block[..]).filter(|(_, b)| **b != 0);
     let changed: Vec<(usize, u8)> = changed.map(|(i, b)| (i, *b)).collect();
     assert_eq!(changed, [(0, 1), (100, 3), (4095, 2)]);
+}
+
+/// Operations on a few blocks, each with some writes, looks in between and now and then a seal;
+/// a copy in memory tells what must come out.
+#[test]
+fn staged_bytes_are_those_of_a_copy_in_memory() {
+    let (disk, journal) = journal();
+    let mut model = vec![vec![0u8; 4096]; 4];
+    let mut seed = 1u64;
+    let mut random = move |below: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(99);
+        usize::try_from(seed >> 33).expect("31 bits") % below
+    };
+    let place = |index: usize| BlockNo(30 + u64::try_from(index).expect("small"));
+    for round in 0..2000 {
+        let mut wanted = model.clone();
+        let mut tx = journal.begin(4).expect("room");
+        for _ in 0..=random(5) {
+            let index = random(4);
+            match random(8) {
+                0 => {
+                    tx.zero(place(index)).expect("inside");
+                    wanted[index].fill(0);
+                }
+                1 | 2 => {
+                    let same = tx.read(place(index), |bytes| bytes == wanted[index]);
+                    assert_eq!(same, Ok(true), "round {round}");
+                }
+                kind => {
+                    let at = random(4096);
+                    let most = if kind == 3 { 4096 } else { 40 };
+                    let bytes = vec![u8::try_from(random(256)).expect("a byte"); random(most)];
+                    let bytes = &bytes[..bytes.len().min(4096 - at)];
+                    tx.write(place(index), at, bytes).expect("inside");
+                    wanted[index][at..at + bytes.len()].copy_from_slice(bytes);
+                }
+            }
+        }
+        let sealed = tx.seal(|sealing| {
+            let index = usize::try_from(sealing.block.0 - 30).expect("small");
+            assert_eq!(sealing.parts()?.concat(), wanted[index], "round {round}");
+            let at = 4 * random(1024);
+            let bytes = [1, 2, 3, 4];
+            wanted[index][at..at + 4].copy_from_slice(&bytes);
+            Ok(Some(Seal { at, bytes }))
+        });
+        sealed.expect("healthy");
+        if random(4) > 0 {
+            tx.commit().expect("healthy");
+            model = wanted;
+        } else {
+            drop(tx);
+        }
+        for (index, bytes) in model.iter().enumerate() {
+            let same = journal.read(place(index), |cached| cached == bytes);
+            assert_eq!(same, Ok(true), "round {round}, block {index}");
+        }
+        match random(20) {
+            0 => journal.sync().expect("healthy"),
+            1..4 => journal.commit().expect("healthy"),
+            _ => {}
+        }
+    }
+    journal.sync().expect("healthy");
+    for (index, bytes) in model.iter().enumerate() {
+        assert!(disk.image().block(place(index).0).expect("inside")[..] == bytes[..]);
+    }
 }
 
 #[test]

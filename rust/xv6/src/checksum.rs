@@ -18,7 +18,7 @@ use crate::layout::{self, BLOCK_HEAD, CHECKSUM_AT, INODE_SIZE, RawInode, RawSupe
 use crate::superblock::Geometry;
 use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Result, WriteOrder};
 use core::ops::Range;
-use journal::{Sealing, crc32c, crc32c_patched};
+use journal::{Seal, Sealing, crc32c, crc32c_patched};
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -55,13 +55,29 @@ impl Sums {
     /// The checksum of a metadata block with a head ([`layout::RawHead`]).
     #[must_use]
     pub fn of_block(&self, block: BlockNo, bytes: &[u8]) -> u32 {
-        let (head, rest) = bytes.split_at(bytes.len().min(BLOCK_HEAD.into()));
+        self.of_parts(block, [bytes, &[], &[]])
+    }
+
+    /// The same of a block that lies in parts one after the other.
+    fn of_parts(&self, block: BlockNo, parts: [&[u8]; 3]) -> u32 {
         let field = field();
-        let start = crc32c(self.start, &block.0.to_le_bytes());
-        let magic = crc32c(start, head.get(..field.start).unwrap_or_default());
-        let blank = crc32c(magic, &[0; 4]);
-        let head = crc32c(blank, head.get(field.end..).unwrap_or_default());
-        crc32c(head, rest)
+        let mut sum = crc32c(self.start, &block.0.to_le_bytes());
+        let mut at = 0;
+        for part in parts {
+            let end = at + part.len();
+            let inside = |range: Range<usize>| {
+                let range = range.start.clamp(at, end)..range.end.clamp(at, end);
+                (range.start - at, range.end - at)
+            };
+            let (from, to) = inside(field.clone());
+            let (before, rest) = part.split_at_checked(from).unwrap_or_default();
+            let (blank, behind) = rest.split_at_checked(to - from).unwrap_or_default();
+            sum = crc32c(sum, before);
+            sum = blank.iter().fold(sum, |sum, _| crc32c(sum, &[0]));
+            sum = crc32c(sum, behind);
+            at = end;
+        }
+        sum
     }
 
     /// The block has the checksum that it should have.
@@ -79,38 +95,29 @@ impl Sums {
         }
     }
 
-    /// Gives a changed block its checksum; returns where that lies. Looks at the changed bytes
-    /// alone where they are few: `before` matched its checksum.
-    pub(crate) fn reseal(&self, sealing: Sealing<'_>) -> Range<usize> {
-        let Sealing {
-            block,
-            before,
-            after,
-            changed,
-        } = sealing;
-        let start = changed.start.max(BLOCK_HEAD.into());
-        let old: Option<U32> = layout::get(before, CHECKSUM_AT);
-        let parts = before
-            .get(start..changed.end)
-            .zip(after.get(start..changed.end));
-        let patched = old.zip(parts).filter(|_| {
-            // Whoever changes the head has made the block anew.
-            changed.start >= field().end && changed.len() <= PATCH_MAX && start == changed.start
-        });
-        let Some((old, (from, to))) = patched else {
-            self.seal(block, after);
-            return field();
+    /// The checksum of a changed block. Looks at the changed bytes alone where they are few: the
+    /// block matched its checksum before.
+    pub(crate) fn reseal(&self, sealing: &Sealing<'_>) -> Result<Seal> {
+        let (block, changed) = (sealing.block, &sealing.changed);
+        let parts = sealing.parts()?;
+        let [_, _, behind] = parts;
+        let old: Option<U32> = layout::get(sealing.before, CHECKSUM_AT);
+        let few = changed.start >= BLOCK_HEAD.into() && changed.len() <= PATCH_MAX;
+        // Whoever changes the head has made the block anew, or touched much of it.
+        let patched = old.zip(sealing.before.get(changed.clone())).filter(|_| few);
+        let sum = match patched {
+            Some((old, from)) => crc32c_patched(old.get(), from, sealing.after, behind.len()),
+            None => self.of_parts(block, parts),
         };
-        let behind = after.len().saturating_sub(changed.end);
-        let sum = crc32c_patched(old.get(), from, to, behind);
-        if let Some(place) = after.get_mut(field()) {
-            place.copy_from_slice(&sum.to_le_bytes());
-        }
-        debug_assert!(
-            self.block_is_valid(block, after),
+        debug_assert_eq!(
+            sum,
+            self.of_parts(block, parts),
             "block {block} was not sealed"
         );
-        field()
+        Ok(Seal {
+            at: field().start,
+            bytes: sum.to_le_bytes(),
+        })
     }
 
     /// The checksum of an inode.
@@ -280,7 +287,10 @@ mod tests {
             let mut after = before.clone();
             let changed = start..(start + len).min(4096);
             after[changed.clone()].fill(byte);
-            sums.reseal(Sealing { block: BlockNo(3), before: &before, after: &mut after, changed });
+            let patch = after[changed.clone()].to_vec();
+            let sealing = Sealing { block: BlockNo(3), before: &before, changed, after: &patch };
+            let seal = sums.reseal(&sealing).expect("it fits");
+            after[seal.at..seal.at + 4].copy_from_slice(&seal.bytes);
             prop_assert!(sums.block_is_valid(BlockNo(3), &after));
             after[flip / 8] ^= 1 << (flip % 8);
             prop_assert!(!sums.block_is_valid(BlockNo(3), &after), "a flipped bit is noticed");

@@ -250,29 +250,46 @@ pub(crate) fn remove<D: BlockDevice>(
     let (before, rec_len) = txn
         .read(found.block, |bytes| neighbour(bytes, found.at))?
         .map_err(|kind| kind.at(found.block))?;
-    match before {
-        Some((at, kept)) => room::set_rec_len(txn, found.block, at, kept + rec_len)?,
-        None => txn.write(found.block, found.at, entry::free(rec_len).as_bytes())?,
-    }
+    let gap = match before {
+        Some(before) => {
+            let len = before.rec_len + rec_len;
+            room::set_rec_len(txn, found.block, before.at, len)?;
+            before.gap + rec_len
+        }
+        None => {
+            txn.write(found.block, found.at, entry::free(rec_len).as_bytes())?;
+            rec_len
+        }
+    };
     let Some(pair) = found.pair else {
         return Ok(());
     };
     index::remove(txn, dir, pair)?;
-    room::update_gap(txn, dir, found.number, found.block)
+    // All other gaps of the block are what they were.
+    gaps::raise(txn, dir, found.number, gap)
 }
 
-/// The place and length of the entry before that at byte `at`, and the length of that itself.
-fn neighbour(
-    bytes: &[u8],
+/// The entry before another one.
+#[derive(Clone, Copy, Debug)]
+struct Neighbour {
     at: u16,
-) -> core::result::Result<(Option<(u16, u16)>, u16), CorruptKind> {
+    rec_len: u16,
+    gap: u16,
+}
+
+/// The entry before that at byte `at`, and the length of that itself.
+fn neighbour(bytes: &[u8], at: u16) -> core::result::Result<(Option<Neighbour>, u16), CorruptKind> {
     let mut before = None;
     for entry in skim(bytes) {
         let entry = entry?;
         if entry.at == at {
             return Ok((before, entry.rec_len));
         }
-        before = Some((entry.at, entry.rec_len));
+        before = Some(Neighbour {
+            at: entry.at,
+            rec_len: entry.rec_len,
+            gap: entry.gap(),
+        });
     }
     Err(CorruptKind::IndexStale)
 }

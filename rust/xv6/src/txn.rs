@@ -96,9 +96,9 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
         let (sums, geometry) = (self.sums(), self.volume.geometry());
         self.tx.seal(|sealing| {
             if geometry.has_head(sealing.block) {
-                sums.reseal(sealing)
+                sums.reseal(sealing).map(Some)
             } else {
-                0..0
+                Ok(None)
             }
         })?;
         self.tx.commit()?;

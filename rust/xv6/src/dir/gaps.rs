@@ -83,6 +83,34 @@ pub(super) fn find(from: &impl ReadBlock, dir: &Inode, need: u16) -> Result<Opti
     Ok(Some(found))
 }
 
+/// What table `at` says of the block with gap `index` there.
+fn known(from: &impl ReadBlock, dir: &Inode, at: BlockNo, index: u16) -> Result<u16> {
+    look(from, dir, at, |bytes| {
+        let gap = gaps(bytes, dir.ino)?.get(usize::from(index));
+        gap.map(|gap| gap.get()).ok_or(CorruptKind::GapWrong)
+    })
+}
+
+/// Block `block` of the directory has got a gap of `gap` bytes; no other gap of it has changed.
+pub(super) fn raise<D: BlockDevice>(
+    txn: &mut Txn<'_, D>,
+    dir: &Inode,
+    block: FileBlock,
+    gap: u16,
+) -> Result {
+    let (number, index) = place(block)?;
+    let (entry, _) = table(txn, dir, number)?;
+    let at = BlockNo(entry.block.get());
+    if gap <= known(txn, dir, at, index)? {
+        return Ok(());
+    }
+    txn.write(at, NODE_HEAD + GAP_SIZE * index, U16::new(gap).as_bytes())?;
+    if gap <= entry.largest.get() {
+        return Ok(());
+    }
+    set_table(txn, dir, number, at, gap)
+}
+
 /// Block `block` of the directory has a largest gap of `gap` bytes now.
 pub(super) fn set<D: BlockDevice>(
     txn: &mut Txn<'_, D>,
@@ -93,11 +121,7 @@ pub(super) fn set<D: BlockDevice>(
     let (number, index) = place(block)?;
     let (entry, _) = table(txn, dir, number)?;
     let at = BlockNo(entry.block.get());
-    let known = look(txn, dir, at, |bytes| {
-        let gap = gaps(bytes, dir.ino)?.get(usize::from(index));
-        gap.map(|gap| gap.get()).ok_or(CorruptKind::GapWrong)
-    })?;
-    if known == gap {
+    if known(txn, dir, at, index)? == gap {
         return Ok(());
     }
     let offset = NODE_HEAD + GAP_SIZE * index;
