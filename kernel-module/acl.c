@@ -47,7 +47,7 @@ struct posix_acl *bento_get_acl(struct inode *inode, int type, bool rcu)
 	void *value;
 	int len;
 
-	if (READ_ONCE(BENTO_I(inode)->no_xattrs))
+	if (bento_has_no_xattrs(inode))
 		return NULL;
 	if (rcu)
 		return ERR_PTR(-ECHILD);

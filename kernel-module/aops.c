@@ -12,7 +12,7 @@
 
 static bool bento_iomap_valid(struct inode *inode, const struct iomap *iomap)
 {
-	return iomap->validity_cookie == READ_ONCE(BENTO_I(inode)->map_seq);
+	return iomap->validity_cookie == bento_map_seq(inode);
 }
 
 BENTO_IOMAP_WRITE_OPS(bento_iomap_write_ops) = { .iomap_valid = bento_iomap_valid };
@@ -49,6 +49,9 @@ static unsigned int bento_map_flags(unsigned int flags)
 
 	if (flags & IOMAP_NOWAIT)
 		ret |= BENTO_MAP_NOWAIT;
+	/* A repair waits for it. */
+	if (flags & IOMAP_DIRECT)
+		ret |= BENTO_MAP_NOREPAIR;
 	/* Zeroing skips holes, and an overwrite must not become an allocation. */
 	if ((flags & IOMAP_WRITE) && !(flags & (IOMAP_OVERWRITE_ONLY | IOMAP_ZERO)))
 		ret |= BENTO_MAP_ALLOCATE;
@@ -69,7 +72,7 @@ static int bento_iomap_begin(struct inode *inode, loff_t pos, loff_t length, uns
 			.offset = round_down(pos, i_blocksize(inode)),
 			.len = i_blocksize(inode), .kind = BENTO_EXTENT_HOLE,
 		};
-		map.seq = READ_ONCE(BENTO_I(inode)->map_seq);
+		map.seq = bento_map_seq(inode);
 		bento_fill_iomap(inode, &map, iomap);
 		return 0;
 	}
@@ -248,7 +251,7 @@ static int bento_writeback_map(struct bento_wpc *wpc, struct inode *inode, loff_
 
 	/* iomap never compares the cookie of a mapping that it caches for writeback. */
 	if (pos >= iomap->offset && pos < iomap->offset + iomap->length &&
-	    iomap->validity_cookie == READ_ONCE(bi->map_seq))
+	    iomap->validity_cookie == bento_map_seq(inode))
 		return 0;
 	/*
 	 * Dirty data in a hole is normally beyond the end of the file (stores through
@@ -319,15 +322,25 @@ static const struct iomap_writeback_ops bento_writeback_ops = {
 static int bento_writepages(struct address_space *mapping, struct writeback_control *wbc)
 {
 	struct inode *inode = mapping->host;
+	struct bento_mount *bm = BENTO_M(inode->i_sb);
 	struct bento_wpc wpc = { .failed_from = LLONG_MAX };
-	int err;
+	int err = -EIO;
 
-	/* Nothing reaches the device now, and what is dirty must stay dirty. */
-	if (bento_failed(BENTO_M(inode->i_sb)))
-		return -EIO;
+	/* A repair waits for whoever still uses what the failed instance has mapped. */
+	atomic_inc(&bm->writing);
+	smp_mb__after_atomic();
+	/* Nothing reaches the device of a failed mount, and what is dirty must stay dirty. */
+	if (bento_failed(bm))
+		goto out;
+	err = bento_fresh(inode);
+	if (err)
+		goto out;
 	err = bento_iomap_writepages(mapping, wbc, &wpc.ctx, &bento_writeback_ops);
 	if (err && bento_worth_keeping(inode, err))
 		bento_redirty(inode, wpc.failed_from, wpc.failed_to, true);
+out:
+	if (atomic_dec_and_test(&bm->writing) && bento_failed(bm))
+		wake_up_all(&bm->drain_wq);
 	return err;
 }
 

@@ -218,6 +218,14 @@ struct bento_mount {
 	atomic_t slow_inside;		/* fsync and sync, see bento_is_slow() */
 	bool slow_closed;		/* these wait at gate_wq while others still pass */
 	struct mutex upgrade_mutex;	/* upgrade against upgrade, remount and unmount */
+
+	/* Repair (repair.c). */
+	u32 epoch;			/* counts repairs; moves while the gate is closed */
+	u32 settled;			/* number of the failed instance that nobody works for any more */
+	struct work_struct settle_work;
+	atomic_t writing;		/* tasks inside writepages() */
+	atomic_t lost;			/* inodes that the last repair did not find again */
+	atomic_t walking;		/* inodes in use are being fitted; waiters are at gate_wq */
 	spinlock_t node_lock;		/* bento_inode.{node,node_inst,node_link} */
 
 	/*
@@ -273,10 +281,10 @@ static inline struct bento_mount *BENTO_M(const struct super_block *sb)
 
 /* ------------------------------------------------------------------ inodes */
 
-/* An extent and the state of the inode's extents (bento_inode.map_seq) that it belongs to. */
+/* An extent and the state of the inode's extents (bento_map_seq()) that it belongs to. */
 struct bento_map {
 	struct bento_extent ext;	/* len 0: nothing known */
-	u32 seq;
+	u64 seq;
 };
 
 struct bento_inode {
@@ -290,7 +298,13 @@ struct bento_inode {
 	struct bento_inst *node_inst;	/* NULL: no node */
 	struct list_head node_link;	/* bento_inst.nodes */
 	struct mutex node_lock;		/* one task at a time loads a missing node */
-	struct list_head walk_link;	/* private to the repair walk (upgrade.c) */
+	/*
+	 * The epoch of the mount that the attributes belong to. Where that has moved on, they are
+	 * fitted to the disk before they are used: bento_fresh(), bento_node().
+	 */
+	u32 epoch;
+	bool gone;			/* a repair did not find it: a bad inode that keeps its type */
+	bool orphan;			/* a repair found it without a name, whatever i_nlink says */
 
 	/* Attributes (inode.c). */
 	struct timespec64 btime;
@@ -372,6 +386,27 @@ static inline int bento_node(struct bento_call *call, struct inode *inode, u64 *
 	return bento_node_load(call, inode, node);
 }
 
+static inline bool bento_stale(const struct inode *inode)
+{
+	return unlikely(smp_load_acquire(&BENTO_I(inode)->epoch) !=
+			READ_ONCE(BENTO_M(inode->i_sb)->epoch));
+}
+
+/* No leaf call will find it, now and later. */
+static inline bool bento_is_bad(struct inode *inode)
+{
+	return is_bad_inode(inode) || READ_ONCE(BENTO_I(inode)->gone);
+}
+
+/* Fits a stale inode to the disk. -ESTALE: it is gone, and bad from now on; or other errors. */
+int bento_refit(struct inode *inode);
+
+/* Before attributes of @inode are used that no leaf call brings. Outside leaf calls. */
+static inline int bento_fresh(struct inode *inode)
+{
+	return bento_stale(inode) ? bento_refit(inode) : 0;
+}
+
 /* bento_enter() + bento_node(); after an error nothing is held. */
 int bento_enter_inode(struct bento_call *call, u32 op, u32 flags, struct inode *inode,
 		      u64 *node);
@@ -451,9 +486,11 @@ void bento_nodes_drop_all(struct bento_inst *inst);
 struct bento_inst *bento_inst_alloc(struct bento_mount *bm, struct bento_build *build);
 /* mount() or import_state(), by @op (MOUNT, IMPORT, TRY_IMPORT); the caller sets the flags and the state in @in. */
 int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in);
-/* Frees the file-system object, drops the module reference, frees @inst. */
+/* Drops all nodes, frees the file-system object, drops the module reference, frees @inst. */
 void bento_inst_free(struct bento_inst *inst);
-/* The object only; afterwards inst->fs is 0. */
+/* The object only; afterwards inst->fs is 0. Nodes may be left. */
+void bento_inst_end(struct bento_inst *inst);
+/* The nodes, too. */
 void bento_inst_destroy(struct bento_inst *inst);
 
 /* ---------------------------------------- super.c, context.c and options.c */
@@ -487,7 +524,6 @@ void bento_commit_end(struct bento_mount *bm);
 void bento_kill_sb(struct super_block *sb);
 /* The periodic commit of a writable mount; stops by itself when that is read-only. */
 void bento_commit_schedule(struct bento_mount *bm);
-void bento_forget_blocks(struct super_block *sb);
 extern struct workqueue_struct *bento_wq;	/* WQ_UNBOUND | WQ_MEM_RECLAIM */
 /* What may wait for operations, or unmount: never flushed but when the module goes. */
 extern struct workqueue_struct *bento_mount_wq;
@@ -509,22 +545,25 @@ void bento_damaged(struct bento_mount *bm);
 enum bento_shutdown { BENTO_SHUTDOWN_SYNC, BENTO_SHUTDOWN_LOG, BENTO_SHUTDOWN_NOW };
 int bento_shutdown(struct super_block *sb, enum bento_shutdown how);
 
-/* May files of this mount be read (-EIO: shut down), or written (-EROFS, too)? */
-static inline int bento_may_read(const struct inode *inode)
+/*
+ * May this file be read (-EIO: the mount was shut down; errors of bento_fresh()), or written
+ * (-EROFS, too)? Outside leaf calls.
+ */
+static inline int bento_may_read(struct inode *inode)
 {
-	return unlikely(READ_ONCE(BENTO_M(inode->i_sb)->shutdown)) ? -EIO : 0;
+	return unlikely(READ_ONCE(BENTO_M(inode->i_sb)->shutdown)) ? -EIO : bento_fresh(inode);
 }
 
-static inline int bento_may_write(const struct inode *inode)
+static inline int bento_may_write(struct inode *inode)
 {
 	/* A mount may become read-only while files are open for writing (errors=). */
 	return unlikely(sb_rdonly(inode->i_sb)) ? -EROFS : bento_may_read(inode);
 }
 
 /* As bento_may_write(), for data: chattr +i also holds for files that are open. */
-static inline int bento_may_store(const struct inode *inode)
+static inline int bento_may_store(struct inode *inode)
 {
-	return unlikely(IS_IMMUTABLE(inode)) ? -EPERM : bento_may_write(inode);
+	return bento_may_write(inode) ?: unlikely(IS_IMMUTABLE(inode)) ? -EPERM : 0;
 }
 
 long bento_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -601,20 +640,35 @@ int bento_prepare(struct bento_mount *bm, struct bento_state *state);
 
 /* ---------------------------------------------------------------- repair.c */
 
-/* The inodes in use during a repair. */
-struct bento_walk {
-	struct list_head inodes;	/* bento_inode.walk_link, each with a reference */
-	unsigned int lost;
+void bento_repair_init(struct bento_mount *bm);
+/* The instance in charge has failed: what follows of it is done by a worker. Any context. */
+void bento_settle_begin(struct bento_mount *bm);
+
+/* Has that been done? Under upgrade_mutex, or with the gate closed. */
+static inline bool bento_settled(const struct bento_mount *bm)
+{
+	return READ_ONCE(bm->settled) == bm->inst->number;
+}
+
+/* Waits for it; the gate is open. -ETIMEDOUT, -EINTR. */
+int bento_settle(struct bento_mount *bm);
+
+/* Inodes without a name that nobody uses, as a repair found them. */
+struct bento_orphans {
+	u64 *inos;			/* kmalloc */
+	u32 count;
 };
 
 /*
- * With the gate closed: destroys @old, mounts @new and fits the inodes to it. After an error the
- * mount stays failed, with an empty instance.
+ * With the gate closed, after bento_settle(): ends @old and mounts @new. All inodes are stale
+ * from then on. After an error the mount stays failed, with an empty instance.
  */
-int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_walk *walk,
+int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_orphans *orphans,
 		 u32 flags);
-/* Outside the gate, also after an error. */
-void bento_walk_end(struct bento_walk *walk);
+/* Afterwards, with the gate open: fits what is in use to what is on disk. */
+void bento_repair_walk(struct bento_mount *bm, struct bento_orphans *orphans);
+/* Waits until that has ended; for who relies on all data that was accepted. */
+void bento_repair_wait(struct bento_mount *bm);
 
 /* ---------------------------------------------- services.c, panic.c, inject.c */
 
@@ -663,17 +717,19 @@ struct inode *bento_alloc_inode(struct super_block *sb);
 void bento_free_inode(struct inode *inode);
 /* The inode in memory, loaded where it is not; ERR_PTR. Outside leaf calls. */
 struct inode *bento_iget(struct super_block *sb, u64 ino);
+/* Frees an inode that has had no name since before @when, unless somebody uses it. */
+void bento_free_orphan(struct super_block *sb, u64 ino, struct timespec64 when);
 void bento_evict_inode(struct inode *inode);
 int bento_write_inode(struct inode *inode, struct writeback_control *wbc);
 /*
- * Fits an inode in use to what recovery found on disk; the gate is closed, no lock is held
- * and none that is held around leaf calls may be taken; the caller holds a reference. @err:
- * result of load() (-ESTALE also where generation or type differ): the inode is made bad;
- * its node, if any, is attached by the caller afterwards. Otherwise nlink, mode, ids and
- * blocks are taken from @attr; times, size and cached pages stay and are written again, by
- * a work item on bento_wq that waits for the gate (flush it before an unmount).
+ * Fits an inode in memory to what recovery found on disk; inside a leaf call, under its
+ * node_lock, before its node is attached. nlink, mode, ids and blocks are taken from @attr;
+ * times, size and cached pages stay and are written again, by a work item on bento_wq that
+ * passes the gate (flush it before an unmount).
  */
-void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int err);
+void bento_inode_repair(struct inode *inode, const struct bento_attr *attr);
+/* The same where it is gone, or another one: makes it bad. */
+void bento_inode_lost(struct inode *inode);
 
 /* Which attributes change in memory after an operation of the file system. */
 enum bento_apply {
@@ -708,6 +764,12 @@ int bento_setxattr(struct inode *inode, const char *name, const void *value, siz
 		   int flags, const umode_t *mode);
 ssize_t bento_listxattr(struct dentry *dentry, char *buf, size_t len);
 
+/* Certainly no extended attribute; nobody has to be asked. */
+static inline bool bento_has_no_xattrs(const struct inode *inode)
+{
+	return READ_ONCE(BENTO_I(inode)->no_xattrs) && !bento_stale(inode);
+}
+
 struct posix_acl *bento_get_acl(struct inode *inode, int type, bool rcu);
 int bento_set_acl(bento_idmap *idmap, BENTO_SET_ACL_TARGET, struct posix_acl *acl, int type);
 
@@ -733,6 +795,17 @@ int bento_fileattr_set(bento_idmap *idmap, struct dentry *dentry, bento_fileattr
 #define BENTO_MAP_NOWAIT	(1U << 1)	/* -EAGAIN instead of sleeping */
 #define BENTO_MAP_NOKILL	(1U << 2)	/* as BENTO_ENTER_NOKILL */
 #define BENTO_MAP_AHEAD		(1U << 3)	/* with ALLOCATE: more than @len is welcome */
+#define BENTO_MAP_NOREPAIR	(1U << 4)	/* of a failed mount: -EIO at once */
+
+/*
+ * Names the state of the extents of @inode: what was learnt of them under another number is
+ * not true any more. A repair changes all at once.
+ */
+static inline u64 bento_map_seq(const struct inode *inode)
+{
+	return (u64)READ_ONCE(BENTO_M(inode->i_sb)->epoch) << 32 | READ_ONCE(BENTO_I(inode)->map_seq);
+}
+
 int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct bento_map *map);
 int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten);
 /* Reads i_blocks back; inside a leaf call. */

@@ -115,6 +115,19 @@ static int bento_make_leaf(struct inode *dir, struct inode *inode, u32 op,
 	return bento_leave(&call, 0);
 }
 
+/* After a repair somebody may still hold an inode that is gone, and whose number is @inode's now. */
+static bool bento_number_is_free(const struct inode *inode)
+{
+	struct inode *other = ilookup(inode->i_sb, inode->i_ino);
+	bool gone;
+
+	if (!other)
+		return true;
+	gone = bento_fresh(other) == -ESTALE;
+	iput(other);
+	return gone;
+}
+
 /* On disk, then into the inode hash. After an error nobody has seen @inode. */
 static int bento_make_insert(struct inode *dir, struct inode *inode, const struct bento_make *make,
 			     const struct bento_birth *birth)
@@ -140,7 +153,8 @@ static int bento_make_insert(struct inode *dir, struct inode *inode, const struc
 	if (err)
 		return err;
 	bento_inode_set_ops(inode);
-	if (!insert_inode_locked(inode))
+	if (!insert_inode_locked(inode) ||
+	    (bento_number_is_free(inode) && !insert_inode_locked(inode)))
 		return 0;
 	bento_err(BENTO_M(dir->i_sb), "%s gave inode %llu, which is in use already",
 		  bento_op_name(make->op), (u64)inode->i_ino);

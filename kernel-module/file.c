@@ -265,7 +265,12 @@ static loff_t bento_llseek(struct file *file, loff_t off, int whence)
 int bento_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
-	int err = file_write_and_wait_range(file, start, end);
+	int err = bento_fresh(inode);
+
+	/* What a repair writes again counts as written by this file. */
+	if (!err && unlikely(READ_ONCE(BENTO_I(inode)->repaired)))
+		flush_work(&BENTO_I(inode)->repair_work);
+	err = file_write_and_wait_range(file, start, end) ?: err;
 
 	/* Sizes move by commit(): only times are left, which fdatasync does not need. */
 	if (!err && !datasync)

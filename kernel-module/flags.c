@@ -58,9 +58,11 @@ int bento_fileattr_set(bento_idmap *idmap, struct dentry *dentry, bento_fileattr
 		return err;
 	if (fileattr_has_fsx(fa) || fa->flags & ~BENTO_FLAGS_ALL)
 		return -EOPNOTSUPP;
+	if (!bento_offers(BENTO_M(inode->i_sb), BENTO_OPS_SETATTR | BENTO_OPS_FLAGS))
+		return -EOPNOTSUPP;
 	err = bento_leaf_setattr(inode, &set, 0);
 	if (err)
-		return err == -EPERM ? -EOPNOTSUPP : err;
+		return err;
 	bento_flags_apply(inode, fa->flags);
 	bento_set_ctime(inode, now);
 	return 0;

@@ -57,6 +57,7 @@ static const char *const bento_op_names[BENTO_OP_MAX] = {
 	[BENTO_OP_TRY_IMPORT] = "try_import",
 	[BENTO_OP_EVENT] = "event",	  [BENTO_OP_START_LOG] = "start_log",
 	[BENTO_OP_DRAIN_LOG] = "drain_log",
+	[BENTO_OP_NEXT_ORPHAN] = "next_orphan",
 };
 
 const char *bento_op_name(u32 op)

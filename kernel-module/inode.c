@@ -19,7 +19,6 @@ static void bento_inode_once(void *object)
 
 	inode_init_once(&bi->vfs_inode);
 	INIT_LIST_HEAD(&bi->node_link);
-	INIT_LIST_HEAD(&bi->walk_link);
 	mutex_init(&bi->node_lock);
 	init_rwsem(&bi->map_sem);
 	spin_lock_init(&bi->last_lock);
@@ -56,6 +55,9 @@ struct inode *bento_alloc_inode(struct super_block *sb)
 	bi->link = NULL;
 	bi->flags = 0;
 	bi->no_xattrs = false;
+	bi->epoch = READ_ONCE(BENTO_M(sb)->epoch);
+	bi->gone = false;
+	bi->orphan = false;
 	bi->map_seq = 0;
 	bi->last = (struct bento_map) { };
 	bi->disk_size = 0;
@@ -99,8 +101,19 @@ void bento_inode_set_ops(struct inode *inode)
 	}
 }
 
-/* Fills a new inode; inside no leaf call. */
-static int bento_inode_load(struct inode *inode)
+/* Is it what the caller looks for? A name leads to an inode with links. */
+static bool bento_inode_wanted(const struct bento_attr *attr, const struct timespec64 *orphan)
+{
+	if (!orphan)
+		return attr->nlink;
+	return !attr->nlink && attr->btime.sec < orphan->tv_sec;
+}
+
+/*
+ * Fills a new inode; inside no leaf call. -ESTALE: there is none, or it has no name. With @orphan
+ * only one without a name will do, which was there before that time.
+ */
+static int bento_inode_load(struct inode *inode, const struct timespec64 *orphan)
 {
 	struct bento_mount *bm = BENTO_M(inode->i_sb);
 	struct bento_entry entry = { };
@@ -115,8 +128,7 @@ static int bento_inode_load(struct inode *inode)
 	if (err)
 		return bento_leave(&call, err);
 	err = bento_attr_check(bm, &entry.attr, inode->i_ino);
-	/* A name leads here: an inode without links is as good as none. */
-	if (!err && !entry.attr.nlink)
+	if (!err && !bento_inode_wanted(&entry.attr, orphan))
 		err = -ESTALE;
 	if (err) {
 		bento_node_discard(&call, entry.node);
@@ -127,23 +139,40 @@ static int bento_inode_load(struct inode *inode)
 	return bento_leave(&call, 0);
 }
 
-struct inode *bento_iget(struct super_block *sb, u64 ino)
+/*
+ * The inode in memory, or a new one (I_NEW). What a repair has lost leaves the hash, so that the
+ * next turn finds what has the number now.
+ */
+static struct inode *bento_iget_locked(struct super_block *sb, u64 ino)
+{
+	struct inode *inode;
+	int err;
+
+	do {
+		inode = iget_locked(sb, ino);
+		if (!inode)
+			return ERR_PTR(-ENOMEM);
+		if (bento_inode_is_new(inode))
+			return inode;
+		err = bento_fresh(inode) ?: bento_is_bad(inode) ? -EIO : 0;
+		if (!err)
+			return inode;
+		iput(inode);
+	} while (err == -ESTALE);
+	return ERR_PTR(err);
+}
+
+static struct inode *bento_iget_as(struct super_block *sb, u64 ino, const struct timespec64 *orphan)
 {
 	struct inode *inode;
 	int err;
 
 	if (!ino)
 		return ERR_PTR(-EUCLEAN);
-	inode = iget_locked(sb, ino);
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	if (!bento_inode_is_new(inode)) {
-		if (!is_bad_inode(inode))
-			return inode;
-		iput(inode);
-		return ERR_PTR(-EIO);
-	}
-	err = bento_inode_load(inode);
+	inode = bento_iget_locked(sb, ino);
+	if (IS_ERR(inode) || !bento_inode_is_new(inode))
+		return inode;
+	err = bento_inode_load(inode, orphan);
 	if (err) {
 		iget_failed(inode);
 		return ERR_PTR(err);
@@ -151,6 +180,20 @@ struct inode *bento_iget(struct super_block *sb, u64 ino)
 	bento_inode_set_ops(inode);
 	unlock_new_inode(inode);
 	return inode;
+}
+
+struct inode *bento_iget(struct super_block *sb, u64 ino)
+{
+	return bento_iget_as(sb, ino, NULL);
+}
+
+/* The last reference frees an inode without a name, and here is one. */
+void bento_free_orphan(struct super_block *sb, u64 ino, struct timespec64 when)
+{
+	struct inode *inode = bento_iget_as(sb, ino, &when);
+
+	if (!IS_ERR(inode))
+		iput(inode);
 }
 
 /* The last link and the last user are gone. */
@@ -167,13 +210,15 @@ static void bento_forget(struct inode *inode)
 		if (err)
 			break;
 		bento_trace(&call, inode->i_ino);
-		err = bento_ops(&call)->forget(&call.cx, call.fs, node);
+		/* A repair may have found that the unlink is undone. */
+		if (!inode->i_nlink)
+			err = bento_ops(&call)->forget(&call.cx, call.fs, node);
 		err = bento_leave(&call, err);
 		cond_resched();
 	} while (err == -EAGAIN);
 	sb_end_intwrite(inode->i_sb);
 	/* A failed mount says so once; recovery frees the inode at the next mount. */
-	if (err && !bento_failed(bm) && __ratelimit(&bm->log_limit))
+	if (err && !bento_is_bad(inode) && !bento_failed(bm) && __ratelimit(&bm->log_limit))
 		bento_warn(bm, "inode %llu was removed but could not be freed: error %d; the next mount or fsck frees it",
 			   (u64)inode->i_ino, err);
 }
@@ -183,8 +228,8 @@ void bento_evict_inode(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	/* Whoever opens the file again may ask for a flush of what was written through it. */
 	bento_count_data(inode);
-	if (!is_bad_inode(inode)) {
-		if (inode->i_nlink)
+	if (!bento_is_bad(inode)) {
+		if (inode->i_nlink && !BENTO_I(inode)->orphan)
 			bento_ahead_evict(inode);
 		else
 			bento_forget(inode);
@@ -229,15 +274,38 @@ static void bento_repair_work(struct work_struct *work)
 	iput(inode);
 }
 
-void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int err)
+static bool bento_time_is(struct bento_time time, struct timespec64 ts)
+{
+	return time.sec == ts.tv_sec && time.nsec == ts.tv_nsec;
+}
+
+/* Is there anything in memory that is to be written again? */
+static bool bento_repair_writes(struct inode *inode, const struct bento_attr *attr)
+{
+	if (!bento_time_is(attr->atime, bento_get_atime(inode)) ||
+	    !bento_time_is(attr->mtime, bento_get_mtime(inode)) ||
+	    !bento_time_is(attr->ctime, bento_get_ctime(inode)))
+		return true;
+	return S_ISREG(inode->i_mode) && BENTO_M(inode->i_sb)->mapped &&
+	       (inode->i_mapping->nrpages || attr->size > (u64)i_size_read(inode));
+}
+
+/* With a reference for the work item; never drops the last one, for this is a leaf call. */
+static void bento_repair_queue(struct inode *inode)
+{
+	/* One that is being freed is written by nobody any more. */
+	if (!igrab(inode))
+		return;
+	while (!queue_work(bento_wq, &BENTO_I(inode)->repair_work))
+		/* Not yet begun: it has a reference, unless it begins now. */
+		if (atomic_add_unless(&inode->i_count, -1, 1))
+			return;
+}
+
+void bento_inode_repair(struct inode *inode, const struct bento_attr *attr)
 {
 	struct bento_inode *bi = BENTO_I(inode);
 
-	if (err) {
-		mapping_set_error(inode->i_mapping, -EIO);
-		make_bad_inode(inode);
-		return;
-	}
 	set_nlink(inode, attr->nlink);
 	inode->i_mode = attr->mode;
 	bento_flags_apply(inode, attr->flags);
@@ -252,10 +320,24 @@ void bento_inode_repair(struct inode *inode, const struct bento_attr *attr, int 
 	spin_unlock(&inode->i_lock);
 	if (S_ISDIR(attr->mode))
 		i_size_write(inode, attr->size);
-	WRITE_ONCE(bi->map_seq, bi->map_seq + 1);
 	WRITE_ONCE(bi->disk_size, attr->size);
 	WRITE_ONCE(bi->repaired, true);
-	ihold(inode);
-	if (!queue_work(bento_wq, &bi->repair_work))
-		iput(inode);
+	if (bento_repair_writes(inode, attr))
+		bento_repair_queue(inode);
+}
+
+void bento_inode_lost(struct inode *inode)
+{
+	struct bento_inode *bi = BENTO_I(inode);
+	struct bento_mount *bm = BENTO_M(inode->i_sb);
+
+	mapping_set_error(inode->i_mapping, -EIO);
+	WRITE_ONCE(bi->gone, true);
+	/* An open device or pipe stays what it is: it works without us, and its end looks at the type. */
+	if (S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode) || S_ISLNK(inode->i_mode))
+		make_bad_inode(inode);
+	else
+		remove_inode_hash(inode);
+	atomic_inc(&bm->lost);
+	smp_store_release(&bi->epoch, bm->epoch);
 }

@@ -64,17 +64,22 @@ int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in)
 	return bento_check_mount_out(inst, &out);
 }
 
-void bento_inst_destroy(struct bento_inst *inst)
+void bento_inst_end(struct bento_inst *inst)
 {
 	struct bento_call call;
 
-	bento_nodes_drop_all(inst);
 	if (!inst->fs)
 		return;
 	bento_enter_inst(&call, BENTO_OP_DESTROY, inst);
 	inst->ops->destroy(&call.cx, inst->fs);
 	bento_leave(&call, 0);
 	inst->fs = 0;
+}
+
+void bento_inst_destroy(struct bento_inst *inst)
+{
+	bento_nodes_drop_all(inst);
+	bento_inst_end(inst);
 }
 
 void bento_inst_free(struct bento_inst *inst)

@@ -5,7 +5,7 @@
  * bi->map_sem is taken before the gate and never inside it. Whoever changes extents
  * holds it exclusively and moves bi->map_seq before letting go, so a sequence number
  * read under it names exactly one state of the extents. The last extent is remembered
- * together with that number: sequential I/O asks the file system once per extent.
+ * together with that number (and the mount's count of repairs): sequential I/O asks the file system once per extent.
  */
 #define pr_fmt(fmt) "bentofs: " fmt
 
@@ -55,14 +55,15 @@ static void bento_map_remember(struct bento_inode *bi, const struct bento_map *m
 }
 
 /* Without a lock that could sleep; false: ask the file system. */
-static bool bento_map_recall(struct bento_inode *bi, u64 pos, struct bento_map *map)
+static bool bento_map_recall(struct inode *inode, u64 pos, struct bento_map *map)
 {
+	struct bento_inode *bi = BENTO_I(inode);
 	bool hit;
 
 	spin_lock(&bi->last_lock);
 	*map = bi->last;
 	spin_unlock(&bi->last_lock);
-	hit = map->ext.len && map->seq == READ_ONCE(bi->map_seq) &&
+	hit = map->ext.len && map->seq == bento_map_seq(inode) &&
 	      pos >= map->ext.offset && pos - map->ext.offset < map->ext.len;
 	map->ext.is_new = 0;
 	return hit;
@@ -121,7 +122,7 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
 	if (!err && alloc && flags & BENTO_MAP_AHEAD && map->ext.is_new)
 		WRITE_ONCE(bi->ahead_end, max_t(loff_t, bi->ahead_end,
 						map->ext.offset + map->ext.len));
-	map->seq = READ_ONCE(bi->map_seq);
+	map->seq = bento_map_seq(inode);
 	err = bento_leave(&call, err);
 	if (!err)
 		bento_map_remember(bi, map);
@@ -148,11 +149,11 @@ int bento_map(struct inode *inode, u64 pos, u64 len, unsigned int flags, struct 
 
 	/* No new data I/O by extents that a repair may give to other files. */
 	if (unlikely(bento_failed(BENTO_M(inode->i_sb))) &&
-	    (flags & BENTO_MAP_NOWAIT ||
+	    (flags & (BENTO_MAP_NOWAIT | BENTO_MAP_NOREPAIR) ||
 	     !bento_await_repair(BENTO_M(inode->i_sb),
 				 flags & BENTO_MAP_NOKILL ? BENTO_ENTER_NOKILL : 0)))
 		return -EIO;
-	if (bento_map_recall(bi, pos, map) &&
+	if (bento_map_recall(inode, pos, map) &&
 	    !(flags & BENTO_MAP_ALLOCATE && map->ext.kind == BENTO_EXTENT_HOLE))
 		return 0;
 	if (flags & BENTO_MAP_NOWAIT)
@@ -202,7 +203,7 @@ int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten)
 	end = (off + len + mask) & ~mask;
 	down_write(&bi->map_sem);
 	size = min_t(loff_t, i_size_read(inode), off + len);
-	if (!unwritten && size <= bi->disk_size)
+	if (!unwritten && size <= bi->disk_size && !bento_stale(inode))
 		goto unlock;
 	err = bento_enter_inode(&call, BENTO_OP_COMMIT, BENTO_ENTER_NOKILL, inode, &node);
 	if (err)

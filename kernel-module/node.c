@@ -34,6 +34,8 @@ void bento_node_attach(struct bento_call *call, struct inode *inode, u64 node)
 	spin_lock(&call->bm->node_lock);
 	bi->node = node;
 	list_add_tail(&bi->node_link, &inst->nodes);
+	/* Whoever attaches a node has brought the attributes, too. */
+	smp_store_release(&bi->epoch, call->bm->epoch);
 	smp_store_release(&bi->node_inst, inst);
 	spin_unlock(&call->bm->node_lock);
 }
@@ -98,9 +100,18 @@ void bento_nodes_drop_all(struct bento_inst *inst)
 	wait_event(bm->drain_wq, !atomic_long_read(&inst->node_count));
 }
 
-/* Is what load() returned still the inode that @inode stands for? */
+/*
+ * Is what load() returned still the inode that @inode stands for? After a repair its number may
+ * have been given away again, and then with the same generation, for that was counted up by a
+ * transaction that is lost.
+ */
 static bool bento_entry_matches(const struct inode *inode, const struct bento_entry *entry)
 {
+	const struct timespec64 *btime = &BENTO_I(inode)->btime;
+
+	if (bento_stale(inode) && (entry->attr.btime.sec != btime->tv_sec ||
+				   entry->attr.btime.nsec != btime->tv_nsec))
+		return false;
 	return entry->attr.ino == inode->i_ino &&
 	       entry->attr.generation == inode->i_generation &&
 	       (entry->attr.mode & S_IFMT) == (inode->i_mode & S_IFMT);
@@ -109,12 +120,15 @@ static bool bento_entry_matches(const struct inode *inode, const struct bento_en
 static int bento_node_load_locked(struct bento_call *call, struct inode *inode)
 {
 	struct bento_entry entry = {};
+	bool stale = bento_stale(inode);
 	u32 op = call->cx.op;
 	int err;
 
 	call->cx.op = BENTO_OP_LOAD;
 	err = call->inst->ops->load(&call->cx, call->fs, inode->i_ino, &entry);
 	call->cx.op = op;
+	if (err == -ESTALE && stale)
+		bento_inode_lost(inode);
 	if (err)
 		return err < 0 ? err : -EIO;
 	if (!entry.node) {
@@ -124,7 +138,17 @@ static int bento_node_load_locked(struct bento_call *call, struct inode *inode)
 	}
 	if (!bento_entry_matches(inode, &entry)) {
 		bento_node_discard(call, entry.node);
+		if (stale)
+			bento_inode_lost(inode);
 		return -ESTALE;
+	}
+	if (stale) {
+		err = bento_attr_check(call->bm, &entry.attr, inode->i_ino);
+		if (err) {
+			bento_node_discard(call, entry.node);
+			return err;
+		}
+		bento_inode_repair(inode, &entry.attr);
 	}
 	bento_node_attach(call, inode, entry.node);
 	return 0;
@@ -136,10 +160,10 @@ int bento_node_load(struct bento_call *call, struct inode *inode, u64 *node)
 	struct bento_inode *bi = BENTO_I(inode);
 	int err = 0;
 
-	if (is_bad_inode(inode))
-		return -EIO;
 	mutex_lock(&bi->node_lock);
-	if (READ_ONCE(bi->node_inst) != call->inst) {
+	if (bento_is_bad(inode)) {
+		err = -EIO;
+	} else if (READ_ONCE(bi->node_inst) != call->inst) {
 		/* The API forbids two nodes of one inode: the old one goes first. */
 		bento_node_drop(inode);
 		err = bento_node_load_locked(call, inode);
@@ -148,4 +172,17 @@ int bento_node_load(struct bento_call *call, struct inode *inode, u64 *node)
 		*node = bi->node;
 	mutex_unlock(&bi->node_lock);
 	return err;
+}
+
+int bento_refit(struct inode *inode)
+{
+	struct bento_call call;
+	u64 node;
+	int err;
+
+	err = bento_enter_inode(&call, BENTO_OP_LOAD, BENTO_ENTER_NOKILL, inode, &node);
+	if (err)
+		return err;
+	bento_trace(&call, inode->i_ino);
+	return bento_leave(&call, 0);
 }

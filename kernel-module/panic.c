@@ -98,6 +98,7 @@ void bento_inst_fail(struct bento_inst *inst)
 
 	for (i = 0; i < ARRAY_SIZE(bento_lock_wq); i++)
 		wake_up_all(&bento_lock_wq[i]);
+	bento_settle_begin(inst->bm);
 }
 
 /* ------------------------------------------------------------------- panics */

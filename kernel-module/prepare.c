@@ -33,28 +33,21 @@ static void bento_prepare_put(struct bento_prepare *p)
 	kfree(p);
 }
 
-static int bento_leaf_prepare(struct bento_mount *bm)
+/* PREPARE or TRY_EXPORT, by @op. */
+static int bento_prepare_leaf(struct bento_mount *bm, u32 op, struct bento_state *state)
 {
 	struct bento_call call;
 	int err;
 
-	err = bento_enter(&call, BENTO_OP_PREPARE, 0, bm);
+	err = bento_enter(&call, op, 0, bm);
 	if (err)
 		return err;
 	bento_trace(&call, 0);
-	return bento_leave(&call, bento_ops(&call)->prepare(&call.cx, call.fs));
-}
-
-static int bento_leaf_try_export(struct bento_mount *bm, struct bento_state *state)
-{
-	struct bento_call call;
-	int err;
-
-	err = bento_enter(&call, BENTO_OP_TRY_EXPORT, 0, bm);
-	if (err)
-		return err;
-	bento_trace(&call, 0);
-	return bento_leave(&call, bento_ops(&call)->export_state(&call.cx, call.fs, state));
+	if (op == BENTO_OP_PREPARE)
+		err = bento_ops(&call)->prepare(&call.cx, call.fs);
+	else
+		err = bento_ops(&call)->export_state(&call.cx, call.fs, state);
+	return bento_leave(&call, err);
 }
 
 /* Holds off a freeze by itself, for it may go on after the upgrade has given up. */
@@ -65,7 +58,8 @@ static void bento_prepare_work(struct work_struct *work)
 
 	p->err = -EBUSY;
 	if (sb_start_intwrite_trylock(bm->sb)) {
-		p->err = bento_leaf_prepare(bm) ?: bento_leaf_try_export(bm, &p->state);
+		p->err = bento_prepare_leaf(bm, BENTO_OP_PREPARE, NULL) ?:
+			 bento_prepare_leaf(bm, BENTO_OP_TRY_EXPORT, &p->state);
 		sb_end_intwrite(bm->sb);
 	}
 	WRITE_ONCE(bm->preparing, false);

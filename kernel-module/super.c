@@ -14,7 +14,7 @@ struct workqueue_struct *bento_mount_wq;
  * Empties the cache of metadata blocks. None of them is dirty, for only explicit writes of
  * the file system reach the device. The page cache of files is not touched.
  */
-void bento_forget_blocks(struct super_block *sb)
+static void bento_forget_blocks(struct super_block *sb)
 {
 	if (!sb->s_bdev)
 		return;
@@ -76,6 +76,7 @@ static int bento_sync_fs(struct super_block *sb, int wait)
 		return 0;
 	/* Before the second, waiting pass data is written, but not by sync(2). */
 	if (!wait) {
+		bento_repair_wait(BENTO_M(sb));
 		bento_log_flush(BENTO_M(sb));
 		return 0;
 	}
@@ -177,6 +178,7 @@ const struct super_operations bento_super_ops = {
 
 static void bento_mount_free(struct bento_mount *bm)
 {
+	cancel_work_sync(&bm->settle_work);
 	if (bm->inst)
 		bento_inst_free(bm->inst);
 	bento_gate_exit(bm);
@@ -226,6 +228,7 @@ static struct bento_mount *bento_mount_alloc(struct super_block *sb, struct bent
 	atomic64_set(&bm->written, 1);
 	INIT_LIST_HEAD(&bm->type_link);
 	bento_upgrade_init(bm);
+	bento_repair_init(bm);
 	spin_lock_init(&bm->node_lock);
 	spin_lock_init(&bm->inject.lock);
 	spin_lock_init(&bm->error_lock);

@@ -102,15 +102,16 @@ struct bento_upgrade {
 	struct bento_inst *new;
 	struct bento_state state;
 	struct bento_stamps st;
-	struct bento_walk walk;
+	struct bento_orphans orphans;
 	u32 flags;			/* BENTO_MOUNT_* */
 	enum bento_event_kind kind;	/* becomes REPAIR where the old instance fails */
 	const char *step;		/* for the message after an error */
 };
 
 /* Says in the log, in last_error and in history why the mount keeps the build that it has. */
-static __printf(4, 5) void bento_upgrade_refused(struct bento_mount *bm, struct bento_build *build,
-						 int err, const char *fmt, ...)
+static __printf(5, 6) void bento_upgrade_refused(struct bento_mount *bm, struct bento_build *build,
+						 enum bento_event_kind kind, int err,
+						 const char *fmt, ...)
 {
 	struct va_format vaf = { .fmt = fmt };
 	va_list args;
@@ -122,7 +123,7 @@ static __printf(4, 5) void bento_upgrade_refused(struct bento_mount *bm, struct 
 	va_start(args, fmt);
 	bento_err(bm, "upgrade refused: %pV", &vaf);
 	va_end(args);
-	bento_history_add(bm, BENTO_EVENT_UPGRADE, bm->inst->build, build, err, 0, "refused");
+	bento_history_add(bm, kind, bm->inst->build, build, err, 0, "refused");
 }
 
 static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgrade *up, int err)
@@ -140,24 +141,25 @@ static void bento_upgrade_error(struct bento_mount *bm, const struct bento_upgra
 }
 
 /* May @build serve this mount at all? Told before anything is changed. */
-static int bento_upgrade_check(struct bento_mount *bm, struct bento_build *build)
+static int bento_upgrade_check(struct bento_mount *bm, struct bento_build *build,
+			       enum bento_event_kind kind)
 {
 	const struct bento_fs_ops *old = bm->inst->ops, *new = build->ops;
 
 	if (bm->type != build->type)
 		return -EINVAL;
 	if (bm->shutdown) {
-		bento_upgrade_refused(bm, build, -EIO, "the mount was shut down; unmount it");
+		bento_upgrade_refused(bm, build, kind, -EIO, "the mount was shut down; unmount it");
 		return -EIO;
 	}
 	if (!!(new->ops & BENTO_OPS_MAP) != bm->mapped) {
-		bento_upgrade_refused(bm, build, -EOPNOTSUPP,
+		bento_upgrade_refused(bm, build, kind, -EOPNOTSUPP,
 				      "%s moves file data in another way than the mount; unmount first",
 				      bento_build_id(build));
 		return -EOPNOTSUPP;
 	}
 	if (!bento_failed(bm) && (old->schema < new->schema_min || old->schema > new->schema)) {
-		bento_upgrade_refused(bm, build, -EOPNOTSUPP,
+		bento_upgrade_refused(bm, build, kind, -EOPNOTSUPP,
 				      "incompatible state: %s writes schema %u (reads %u-%u), %s reads %u-%u",
 				      bento_build_id(bm->inst->build), old->schema,
 				      old->schema_min, old->schema, bento_build_id(build),
@@ -215,7 +217,7 @@ static int bento_upgrade_export(struct bento_upgrade *up)
 
 /*
  * With the gate closed: makes up->new ready to serve. An instance that fails here, in its
- * export or before, is repaired at once.
+ * export or before, has to settle first, with the gate open.
  */
 static int bento_upgrade_transfer(struct bento_upgrade *up)
 {
@@ -230,7 +232,8 @@ static int bento_upgrade_transfer(struct bento_upgrade *up)
 	if (READ_ONCE(old->failed)) {
 		up->kind = BENTO_EVENT_REPAIR;
 		up->step = "repair";
-		err = bento_repair(old, up->new, &up->walk, up->flags);
+		err = bento_settled(old->bm) ?
+		      bento_repair(old, up->new, &up->orphans, up->flags) : -EIO;
 	} else if (!err) {
 		up->step = "import";
 		err = bento_upgrade_import(up, BENTO_OP_IMPORT);
@@ -269,15 +272,28 @@ out:
 	return err;
 }
 
+/* A failed instance settles first, also one that fails in the middle of this. */
+static int bento_upgrade_replace(struct bento_mount *bm, struct bento_upgrade *up)
+{
+	int err = 0, tries = 2;
+
+	do {
+		if (READ_ONCE(up->old->failed)) {
+			up->step = "waiting for file data on its way";
+			err = bento_settle(bm);
+		}
+		if (!err)
+			err = bento_upgrade_pause(bm, up);
+	} while (err && --tries && READ_ONCE(up->old->failed) && !bento_settled(bm));
+	return err;
+}
+
 static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrade *up)
 {
 	const struct bento_stamps *st = &up->st;
-	char text[40] = "";
 
-	if (up->walk.lost)
-		scnprintf(text, sizeof(text), "%u inodes in use lost", up->walk.lost);
 	bento_history_add(bm, up->kind, up->old->build, up->new->build, 0, st->woken - st->kill,
-			  text);
+			  NULL);
 	if (up->kind == BENTO_EVENT_REMOUNT)
 		return;
 	bento_last_error(bm, "%s", "");
@@ -291,8 +307,6 @@ static void bento_upgrade_done(struct bento_mount *bm, const struct bento_upgrad
 		   up->old->build->version, up->new->build->version, bm->pause_ns / 1000,
 		   (st->drained - st->kill) / 1000, (st->exported - st->drained) / 1000,
 		   (st->imported - st->exported) / 1000);
-	if (up->walk.lost)
-		bento_warn(bm, "%u inodes in use are lost: they were never synced", up->walk.lost);
 }
 
 /* What serves afterwards is not freed, and what does not is. */
@@ -311,7 +325,7 @@ static int bento_upgrade_run(struct bento_mount *bm, struct bento_upgrade *up)
 		err = 0;
 	}
 	if (!err && !check)
-		err = bento_upgrade_pause(bm, up);
+		err = bento_upgrade_replace(bm, up);
 	if (err) {
 		bento_upgrade_error(bm, up, err);
 		bento_trace_phase(bm, "rollback", ktime_get_ns() - begin);
@@ -331,7 +345,7 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
 
 	/* A frozen file system must not be written, which prepare() and repair do. */
 	if (!sb_start_intwrite_trylock(bm->sb)) {
-		bento_upgrade_refused(bm, build, -EBUSY, "the file system is frozen");
+		bento_upgrade_refused(bm, build, up->kind, -EBUSY, "the file system is frozen");
 		return -EBUSY;
 	}
 	up->old = bm->inst;
@@ -348,6 +362,14 @@ static int bento_upgrade_unfrozen(struct bento_mount *bm, struct bento_build *bu
 	return err;
 }
 
+/* With no lock held; the new instance serves already. */
+static void bento_upgrade_end(struct bento_mount *bm, struct bento_upgrade *up, int err)
+{
+	if (up->kind == BENTO_EVENT_REPAIR && !err)
+		bento_repair_walk(bm, &up->orphans);
+	kfree(up->orphans.inos);
+}
+
 /*
  * An instance that was mounted read-only may rely on it. Before the mount becomes writable it
  * is replaced by one of the same build that knows. The caller keeps the mount in place.
@@ -360,14 +382,13 @@ int bento_reopen_for_writing(struct bento_mount *bm)
 	};
 	int err = 0;
 
-	INIT_LIST_HEAD(&up.walk.inodes);
 	mutex_lock(&bm->upgrade_mutex);
 	if (bento_failed(bm))
 		err = -EIO;
 	else if (bm->inst->rdonly)
 		err = bento_upgrade_unfrozen(bm, bm->inst->build, &up);
 	mutex_unlock(&bm->upgrade_mutex);
-	bento_walk_end(&up.walk);
+	bento_upgrade_end(bm, &up, err);
 	return err;
 }
 
@@ -379,19 +400,12 @@ int bento_upgrade(struct bento_mount *bm, struct bento_build *build, bool check)
 	};
 	int err;
 
-	INIT_LIST_HEAD(&up.walk.inodes);
 	mutex_lock(&bm->upgrade_mutex);
-	err = bento_upgrade_check(bm, build);
+	err = bento_upgrade_check(bm, build, up.kind);
 	if (!err)
 		err = bento_upgrade_unfrozen(bm, build, &up);
 	mutex_unlock(&bm->upgrade_mutex);
-	if (up.kind != BENTO_EVENT_REPAIR)
-		return err;
-	/* A sync after the repair must find the pages that bento_inode_repair() dirties. */
-	flush_workqueue(bento_wq);
-	/* May free inodes on disk, which waits for a freeze: nothing is held here. */
-	bento_walk_end(&up.walk);
-	shrink_dcache_sb(bm->sb);
+	bento_upgrade_end(bm, &up, err);
 	return err;
 }
 

@@ -31,7 +31,7 @@ int bento_getxattr(struct inode *inode, const char *name, void *buf, size_t len)
 	u64 node;
 	int ret;
 
-	if (READ_ONCE(BENTO_I(inode)->no_xattrs))
+	if (bento_has_no_xattrs(inode))
 		return -ENODATA;
 	len = min_t(size_t, len, BENTO_XATTR_SIZE_MAX);
 	ret = bento_enter_inode(&call, BENTO_OP_GETXATTR, 0, inode, &node);
@@ -198,7 +198,7 @@ ssize_t bento_listxattr(struct dentry *dentry, char *buf, size_t len)
 	char *names;
 	int ret;
 
-	if (READ_ONCE(BENTO_I(inode)->no_xattrs))
+	if (bento_has_no_xattrs(inode))
 		return bento_may_read(inode);
 	/* Zeroed here and wherever users see a buffer that a file system says it has filled. */
 	names = kvzalloc(BENTO_XATTR_LIST_MAX, GFP_KERNEL);

@@ -43,6 +43,86 @@ with subtest("an upgrade repairs it"):
     repair()
     machine.succeed(f"stress op create {MNT}/a/file >&2", f"stress op unlink {MNT}/a/file >&2")
 
+
+
+def fail():
+    """Makes the mount fail; what is not on the disk by then is lost."""
+    arm("op=mkdir action=panic")
+    machine.succeed(f"stress op mkdir {MNT}/work/never --expect EIO >&2")
+    expect_status(state="failed")
+
+
+with subtest("nothing reaches the device of a failed mount; what is dirty is written after the repair"):
+
+    def written():
+        """Writes and flushes that the device has ended."""
+        fields = machine.succeed(f"cat /sys/class/block/{mount_id()}/stat").split()
+        return int(fields[4]), int(fields[15])
+
+    machine.succeed(f"head -c 300000 /dev/zero > {MNT}/work/dirty; sync -f {MNT}; mount -o remount,commit=1 {MNT}")
+    machine.succeed(f"seq 34000 | dd of={MNT}/work/dirty conv=notrunc status=none")
+    fail()
+    # What was under way then has ended.
+    machine.succeed("sleep 1")
+    before = written()
+    machine.execute(f"sync -f {MNT}; stress op append {MNT}/work/dirty --expect EIO; sleep 3")
+    machine.fail(f"stress op fsync {MNT}/work/dirty >&2")
+    assert written() == before, f"the device ended {before} writes and flushes, now {written()}"
+    repair()
+    assert written() > before
+    machine.succeed("echo 3 > /proc/sys/vm/drop_caches", f"seq 34000 | cmp -n 192894 - {MNT}/work/dirty")
+    machine.succeed(f"mount -o remount,commit=5 {MNT}")
+
+with subtest("how long a repair takes does not depend on the inodes in memory"):
+    fail()
+    repair()
+    few = int(status("pause_ns"))
+    machine.succeed(
+        f"mkdir {MNT}/many; for i in {{1..5000}}; do : > {MNT}/many/$i; done; sync -f {MNT}",
+        f"find {MNT}/many -printf %s > /dev/null",
+    )
+    fail()
+    repair()
+    many = int(status("pause_ns"))
+    print(f"a repair held operations up for {few / 1e6:.1f} ms, with 5,000 more inodes for {many / 1e6:.1f} ms", flush=True)
+    # Fitting each of them while operations wait would take 80 us and more. (The log is longer, too.)
+    assert many < 2 * few + 300e6, (few, many)
+    machine.succeed(f"test $(find {MNT}/many -type f | wc -l) = 5000; rm -rf {MNT}/many; sync -f {MNT}")
+
+with subtest("a file that is lost stays lost, also for who has it open, and its number is free"):
+    keep = f"exec 7> {MNT}/work/lost; echo old >&7; mkdir {MNT}/work/d; touch /run/opened; while ! test -e /run/go; do sleep 0.1; done"
+    late = f"if echo late >&7; then exit 1; fi; if stat -L /proc/self/fd/7; then exit 1; fi; cd {MNT}/work; ls"
+    # The periodic commit must not make it durable.
+    machine.succeed(f"mount -o remount,commit=900 {MNT}; sync -f {MNT}")
+    background("lost", f"{keep}; {late}")
+    machine.wait_for_file("/run/opened")
+    number = machine.succeed(f"stat -c %i {MNT}/work/lost").strip()
+    fail()
+    repair()
+    machine.fail(f"test -e {MNT}/work/lost", f"test -e {MNT}/work/d")
+    machine.succeed(f"for i in {{1..40}}; do echo new > {MNT}/work/new$i || exit 1; done")
+    assert number in machine.succeed(f"stat -c %i {MNT}/work/new*").split(), "the number was not given away"
+    machine.succeed("touch /run/go")
+    finish("lost")
+    machine.succeed(f"test $(cat {MNT}/work/new* | grep -c new) = 40", f"rm {MNT}/work/new*")
+    # The data of the lost file is a lost promise, too.
+    machine.execute(f"sync -f {MNT}")
+    machine.succeed(f"sync -f {MNT}; dmesg | grep 'inodes in use are lost'", f"mount -o remount,commit=5 {MNT}")
+
+with subtest("a file without a name whose last user went while the mount had failed is freed by the repair"):
+    machine.succeed(f"sync -f {MNT}")
+    before = machine.succeed(f"stat -f -c %d {MNT}").strip()
+    machine.succeed(f"seq 100000 > {MNT}/work/nameless; sync -f {MNT}")
+    machine.succeed("rm -f /run/opened /run/go")
+    background("nameless", f"exec 7< {MNT}/work/nameless; rm {MNT}/work/nameless; sync -f {MNT}; touch /run/opened; while ! test -e /run/go; do sleep 0.1; done")
+    machine.wait_for_file("/run/opened")
+    fail()
+    machine.succeed("touch /run/go")
+    finish("nameless")
+    repair()
+    # (Blocks are no measure: holes that are cached get some when their pages are written again.)
+    machine.wait_until_succeeds(f"sync -f {MNT}; test $(stat -f -c %d {MNT}) = {before}", timeout=20)
+
 # For each: what makes the file system do it, after a preparation.
 OPERATIONS = {
     "create": ("true", "stress op create {w}/x --expect EIO"),
@@ -64,7 +144,8 @@ OPERATIONS = {
 # The ways to panic, each another road through core, allocator and unwinder: by turns.
 KINDS = ("message", "index", "overflow", "unwrap", "slice", "memory", "drop", "double")
 
-for number, (operation, (before, act)) in enumerate(OPERATIONS.items(), start=2):
+panics = int(status("panics"))
+for number, (operation, (before, act)) in enumerate(OPERATIONS.items(), start=panics + 1):
     kind = KINDS[number % len(KINDS)]
     with subtest(f"a panic in {operation}: {kind}"):
         work = f"{MNT}/work/{operation}"

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define BENTO_ABI_MAGIC		0x4f544e4542ULL	/* "BENTO" */
-#define BENTO_ABI_VERSION	3U
+#define BENTO_ABI_VERSION	4U
 
 #define BENTO_NAME_MAX		255U
 #define BENTO_BLOCK_SIZE	4096U
@@ -301,6 +301,7 @@ struct bento_log_drain {
 #define BENTO_OPS_EXPORT	(1ULL << 17)	/* parent() */
 #define BENTO_OPS_EVENTS	(1ULL << 18)	/* event() */
 #define BENTO_OPS_LOG		(1ULL << 19)	/* start_log(), drain_log(); needs ALLOCATE */
+#define BENTO_OPS_ORPHANS	(1ULL << 20)	/* next_orphan() */
 
 /* bento_fs_ops.caps */
 #define BENTO_CAP_DEVICE	(1ULL << 0)	/* lives on a block device; else nodev */
@@ -317,7 +318,7 @@ enum bento_op {
 	BENTO_OP_LISTXATTR, BENTO_OP_FALLOCATE, BENTO_OP_TMPFILE, BENTO_OP_TRIM, BENTO_OP_PARENT,
 	/* export_state() and import_state(), tried before an upgrade while operations go on */
 	BENTO_OP_TRY_EXPORT, BENTO_OP_TRY_IMPORT,
-	BENTO_OP_EVENT, BENTO_OP_START_LOG, BENTO_OP_DRAIN_LOG,
+	BENTO_OP_EVENT, BENTO_OP_START_LOG, BENTO_OP_DRAIN_LOG, BENTO_OP_NEXT_ORPHAN,
 	BENTO_OP_MAX
 };
 
@@ -344,7 +345,7 @@ struct bento_fs_ops {
 	int (*import_state)(struct bento_cx *cx, const struct bento_mount_in *in,
 			    struct bento_mount_out *out);
 	int (*unmount)(struct bento_cx *cx, __u64 fs);
-	/* Frees the memory of an instance; no I/O, also of a failed one. */
+	/* Frees the memory of an instance; no I/O, also of a failed one. Nodes may follow. */
 	void (*destroy)(struct bento_cx *cx, __u64 fs);
 	int (*prepare)(struct bento_cx *cx, __u64 fs);
 	int (*export_state)(struct bento_cx *cx, __u64 fs, struct bento_state *state);
@@ -428,6 +429,12 @@ struct bento_fs_ops {
 	 */
 	int (*drain_log)(struct bento_cx *cx, __u64 fs, __u8 *buf, __u32 cap,
 			 struct bento_log_drain *io);
+
+	/*
+	 * The first inode from @from on that has no name. -ENOENT: there is none. After a mount
+	 * with BENTO_MOUNT_REPAIR, while the gate is closed.
+	 */
+	int (*next_orphan)(struct bento_cx *cx, __u64 fs, __u64 from, __u64 *ino);
 };
 
 /* ---------------------------------------------------------------- services */

@@ -2,7 +2,7 @@
 // Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.
 
 pub const BENTO_ABI_MAGIC: u64 = 340716832066;
-pub const BENTO_ABI_VERSION: u32 = 3;
+pub const BENTO_ABI_VERSION: u32 = 4;
 pub const BENTO_NAME_MAX: u32 = 255;
 pub const BENTO_BLOCK_SIZE: u32 = 4096;
 pub const BENTO_STATE_MAX: u32 = 67108864;
@@ -71,6 +71,7 @@ pub const BENTO_OPS_TRIM: u32 = 65536;
 pub const BENTO_OPS_EXPORT: u32 = 131072;
 pub const BENTO_OPS_EVENTS: u32 = 262144;
 pub const BENTO_OPS_LOG: u32 = 524288;
+pub const BENTO_OPS_ORPHANS: u32 = 1048576;
 pub const BENTO_CAP_DEVICE: u32 = 1;
 pub const BENTO_REGISTER_HOLD: u32 = 1;
 pub const BENTO_REGISTER_PREFERRED: u32 = 2;
@@ -568,7 +569,8 @@ pub const BENTO_OP_TRY_IMPORT: bento_op = 40;
 pub const BENTO_OP_EVENT: bento_op = 41;
 pub const BENTO_OP_START_LOG: bento_op = 42;
 pub const BENTO_OP_DRAIN_LOG: bento_op = 43;
-pub const BENTO_OP_MAX: bento_op = 44;
+pub const BENTO_OP_NEXT_ORPHAN: bento_op = 44;
+pub const BENTO_OP_MAX: bento_op = 45;
 pub type bento_op = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -905,10 +907,18 @@ pub struct bento_fs_ops {
             io: *mut bento_log_drain,
         ) -> ::core::ffi::c_int,
     >,
+    pub next_orphan: ::core::option::Option<
+        unsafe extern "C" fn(
+            cx: *mut bento_cx,
+            fs: __u64,
+            from: __u64,
+            ino: *mut __u64,
+        ) -> ::core::ffi::c_int,
+    >,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of bento_fs_ops"][::core::mem::size_of::<bento_fs_ops>() - 416usize];
+    ["Size of bento_fs_ops"][::core::mem::size_of::<bento_fs_ops>() - 424usize];
     ["Alignment of bento_fs_ops"][::core::mem::align_of::<bento_fs_ops>() - 8usize];
     ["Offset of field: bento_fs_ops::magic"][::core::mem::offset_of!(bento_fs_ops, magic) - 0usize];
     ["Offset of field: bento_fs_ops::abi_version"]
@@ -999,6 +1009,8 @@ const _: () = {
         [::core::mem::offset_of!(bento_fs_ops, start_log) - 400usize];
     ["Offset of field: bento_fs_ops::drain_log"]
         [::core::mem::offset_of!(bento_fs_ops, drain_log) - 408usize];
+    ["Offset of field: bento_fs_ops::next_orphan"]
+        [::core::mem::offset_of!(bento_fs_ops, next_orphan) - 416usize];
 };
 pub const BENTO_PANIC_MESSAGE: bento_panic = 1;
 pub const BENTO_PANIC_INDEX: bento_panic = 2;

@@ -58,7 +58,7 @@ fn the_table_is_a_head_and_one_pointer_per_operation() {
     assert_eq!(head, 8 + 4 + 4 + 8 + 8 + 4 + 4 + 16 + 32);
     assert_eq!((size_of::<bento_fs_ops>() - head) % size_of::<usize>(), 0);
     assert_eq!(
-        core::mem::offset_of!(bento_fs_ops, drain_log) + size_of::<usize>(),
+        core::mem::offset_of!(bento_fs_ops, next_orphan) + size_of::<usize>(),
         size_of::<bento_fs_ops>()
     );
 }

@@ -56,6 +56,8 @@ bitflags! {
         /// [`FileSystem::start_log`], [`FileSystem::drain_log`], [`FileSystem::wants_drain`];
         /// needs `ALLOCATE`.
         const LOG = 1 << 19;
+        /// [`FileSystem::next_orphan`].
+        const ORPHANS = 1 << 20;
     }
 }
 
@@ -492,6 +494,16 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// `ESTALE`: `dir` has been removed.
     fn parent(&self, dir: &Self::Node) -> Result<InodeNo> {
         Err(Errno::EOPNOTSUPP)
+    }
+
+    /// The first inode from `from` on that has no name and is kept for its users. After a mount
+    /// with [`MountOptions::repair`], before anything else happens: those that have no user any
+    /// more are then loaded and forgotten.
+    ///
+    /// # Errors
+    /// `ENOENT`: there is none.
+    fn next_orphan(&self, from: InodeNo) -> Result<InodeNo> {
+        Err(Errno::ENOENT)
     }
 
     /// A regular file was used. Must be quick, for it comes with each `open`; what it answers

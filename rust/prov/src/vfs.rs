@@ -396,6 +396,10 @@ impl<F: FileSystem> FileSystem for Prov<F> {
         self.fs.parent(dir.get())
     }
 
+    fn next_orphan(&self, from: InodeNo) -> Result<InodeNo> {
+        self.fs.next_orphan(from)
+    }
+
     fn event(&self, req: &Request, node: &Self::Node, event: FileEvent) -> Result {
         // Whoever follows the log must not be what it tells of.
         if self.files.has(node.ino) {

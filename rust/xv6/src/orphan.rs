@@ -12,7 +12,7 @@ use crate::superblock::Geometry;
 use crate::txn::Txn;
 use crate::volume::{ReadBlock, Volume};
 use alloc::vec::Vec;
-use bento::{BlockDevice, BlockNo, Errno, Result};
+use bento::{BlockDevice, BlockNo, Errno, InodeNo, Result};
 
 /// Where the bit of an inode lies: block, and bit in it.
 fn place(geometry: &Geometry, ino: Ino) -> (BlockNo, u32) {
@@ -54,6 +54,21 @@ pub(crate) fn finish_left<D: BlockDevice>(volume: &Volume<D>) -> Result {
     let left = core::mem::take(&mut *volume.orphans_left.lock()?);
     left.into_iter()
         .try_for_each(|ino| finish(volume, ino, false))
+}
+
+/// The first inode from `from` on that has no name: one that [`recover`] has kept.
+///
+/// # Errors
+/// `ENOENT`: there is none.
+pub(crate) fn next_unlinked<D: BlockDevice>(volume: &Volume<D>, from: InodeNo) -> Result<InodeNo> {
+    let mut number = u32::try_from(from.0).map_err(|_| Errno::ENOENT)?;
+    while let Some(ino) = next(volume, number)? {
+        if Inode::load(volume, ino)?.is_some_and(|inode| inode.nlink == 0) {
+            return Ok(ino.number());
+        }
+        number = ino.0.saturating_add(1);
+    }
+    Err(Errno::ENOENT)
 }
 
 /// The first orphan whose number is at least `from`.

@@ -55,7 +55,8 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
         .union(OpSet::TMPFILE)
         .union(OpSet::FLAGS)
         .union(OpSet::EXPORT)
-        .union(OpSet::TRIM);
+        .union(OpSet::TRIM)
+        .union(OpSet::ORPHANS);
     const MAX_FILE_SIZE: u64 = inode::MAX_FILE_SIZE;
 
     fn mount(dev: D, options: &MountOptions<'_>) -> Result<Self> {
@@ -253,6 +254,10 @@ impl<D: BlockDevice> FileSystem for Xv6<D> {
 
     fn parent(&self, dir: &Node) -> Result<InodeNo> {
         self.volume.parent(dir)
+    }
+
+    fn next_orphan(&self, from: InodeNo) -> Result<InodeNo> {
+        orphan::next_unlinked(&self.volume, from)
     }
 
     fn fsync(&self, _: &Request, node: &Node, _datasync: bool) -> Result {

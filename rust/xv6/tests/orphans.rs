@@ -53,8 +53,13 @@ fn a_repair_keeps_files_without_a_name_until_they_are_forgotten() {
     let host = Host::mount_with(disk, &REPAIR).expect("mount");
     let node = host.node(ino).expect("still there");
     assert_eq!(host.read_node(&node), Ok(pattern(50_000, 5)));
+    // The host can find it, to forget it where it has no user any more.
+    assert_eq!(host.fs.next_orphan(InodeNo(1)), Ok(ino));
+    let next = host.fs.next_orphan(InodeNo(ino.0 + 1));
+    assert_eq!(next, Err(Errno::ENOENT));
     host.close(node).expect("forget");
     assert_eq!(host.free(), before);
+    assert_eq!(host.fs.next_orphan(InodeNo(0)), Err(Errno::ENOENT));
     host.unmount();
 }
 

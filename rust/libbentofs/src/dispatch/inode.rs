@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Inodes: into memory, out of memory, attributes.
 
+use super::args::found;
 use super::enter::{on_fs, on_node, on_request};
 use super::handle::{publish, reclaim, reserve};
 use super::{KernelFs, convert};
@@ -45,6 +46,22 @@ pub(super) unsafe extern "C" fn forget<F: KernelFs>(
     let call = |fs: &F, req: &_, node: &_| fs.forget(req, node);
     // SAFETY: cx, fs, node.
     unsafe { on_request((cx, fs, node), call) }
+}
+
+pub(super) unsafe extern "C" fn next_orphan<F: KernelFs>(
+    _cx: *mut bento_cx,
+    fs: u64,
+    from: u64,
+    ino: *mut u64,
+) -> c_int {
+    let call = |fs: &F| {
+        let number = found(fs.next_orphan(InodeNo(from))?)?;
+        // SAFETY: out.
+        unsafe { ino.write(number) };
+        Ok(())
+    };
+    // SAFETY: fs.
+    unsafe { on_fs(fs, call) }
 }
 
 pub(super) unsafe extern "C" fn getattr<F: KernelFs>(

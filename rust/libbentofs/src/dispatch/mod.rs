@@ -115,6 +115,7 @@ pub const fn table<F: KernelFs>(version: Option<&str>) -> bento_fs_ops {
         event: Some(log::event::<F>),
         start_log: Some(log::start_log::<F>),
         drain_log: Some(log::drain_log::<F>),
+        next_orphan: Some(inode::next_orphan::<F>),
     }
 }
 
@@ -176,6 +177,7 @@ const _: () = {
         (OpSet::EXPORT, abi::BENTO_OPS_EXPORT),
         (OpSet::EVENTS, abi::BENTO_OPS_EVENTS),
         (OpSet::LOG, abi::BENTO_OPS_LOG),
+        (OpSet::ORPHANS, abi::BENTO_OPS_ORPHANS),
     ];
     let (mut at, mut all) = (0, 0);
     while at < same.len() {
