@@ -331,7 +331,9 @@ void bento_inode_lost(struct inode *inode)
 	struct bento_inode *bi = BENTO_I(inode);
 	struct bento_mount *bm = BENTO_M(inode->i_sb);
 
-	mapping_set_error(inode->i_mapping, -EIO);
+	/* Nothing is lost with a clean inode that was only cached; fsync of one in use fails anyway. */
+	if (inode->i_mapping->nrpages || bento_inode_state(inode) & I_DIRTY)
+		mapping_set_error(inode->i_mapping, -EIO);
 	WRITE_ONCE(bi->gone, true);
 	/* An open device or pipe stays what it is: it works without us, and its end looks at the type. */
 	if (S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode) || S_ISLNK(inode->i_mode))
