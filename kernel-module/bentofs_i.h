@@ -568,51 +568,7 @@ static inline int bento_may_store(struct inode *inode)
 
 long bento_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
-/* ------------------------------------------------------------------- log.c */
-
-void bento_log_init(struct bento_mount *bm);
-void bento_log_stop(struct bento_mount *bm);
-void bento_log_attach(struct bento_mount *bm, const struct bento_inst *inst);
-/* The work item, now; and, after a leaf call, soon, where it may have been recorded. */
-void bento_log_schedule(struct bento_mount *bm);
-void bento_log_kick(struct bento_mount *bm, const struct bento_cx *cx);
-/* Into the page cache; and on to the device. May start transactions; no lock is held. */
-void bento_log_flush(struct bento_mount *bm);
-void bento_log_sync(struct bento_mount *bm);
-/* Around an upgrade; see the comments there. */
-void bento_log_hold(struct bento_mount *bm);
-void bento_log_take(struct bento_inst *old);
-void bento_log_release(struct bento_mount *bm);
-
-void bento_file_told(struct file *file, u32 kind);
-
-/* Is there somebody who wants to know what happens to open files? One load where not. */
-static inline bool bento_file_watched(const struct file *file)
-{
-	return unlikely(READ_ONCE(BENTO_M(file_inode(file)->i_sb)->file_events));
-}
-
-/* Has the first read or write still to be told? */
-static inline bool bento_file_due(const struct file *file, u32 kind)
-{
-	return bento_file_watched(file) &&
-	       !test_bit(kind, (const unsigned long *)&file->private_data);
-}
-
-/* A file was opened, read ... (@kind: BENTO_EVENT_*). Sleeps where that is recorded. */
-static inline void bento_file_used(struct file *file, u32 kind)
-{
-	if (bento_file_watched(file))
-		bento_file_told(file, kind);
-}
-
-/* A file was mapped; @shared: stores may come, where it is open for writing. */
-static inline void bento_file_mapped(struct file *file, bool shared)
-{
-	bento_file_used(file, BENTO_EVENT_FIRST_READ);
-	if (shared && file->f_mode & FMODE_WRITE)
-		bento_file_used(file, BENTO_EVENT_FIRST_WRITE);
-}
+#include "recording.h"
 
 /* --------------------------------------------------------------- upgrade.c */
 
@@ -638,37 +594,7 @@ struct bento_state {
 /* prepare() and a first export, with the gate open and a limit in time. */
 int bento_prepare(struct bento_mount *bm, struct bento_state *state);
 
-/* ---------------------------------------------------------------- repair.c */
-
-void bento_repair_init(struct bento_mount *bm);
-/* The instance in charge has failed: what follows of it is done by a worker. Any context. */
-void bento_settle_begin(struct bento_mount *bm);
-
-/* Has that been done? Under upgrade_mutex, or with the gate closed. */
-static inline bool bento_settled(const struct bento_mount *bm)
-{
-	return READ_ONCE(bm->settled) == bm->inst->number;
-}
-
-/* Waits for it; the gate is open. -ETIMEDOUT, -EINTR. */
-int bento_settle(struct bento_mount *bm);
-
-/* Inodes without a name that nobody uses, as a repair found them. */
-struct bento_orphans {
-	u64 *inos;			/* kmalloc */
-	u32 count;
-};
-
-/*
- * With the gate closed, after bento_settle(): ends @old and mounts @new. All inodes are stale
- * from then on. After an error the mount stays failed, with an empty instance.
- */
-int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_orphans *orphans,
-		 u32 flags);
-/* Afterwards, with the gate open: fits what is in use to what is on disk. */
-void bento_repair_walk(struct bento_mount *bm, struct bento_orphans *orphans);
-/* Waits until that has ended; for who relies on all data that was accepted. */
-void bento_repair_wait(struct bento_mount *bm);
+#include "repair.h"
 
 /* ---------------------------------------------- services.c, panic.c, inject.c */
 
