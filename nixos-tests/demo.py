@@ -53,8 +53,8 @@ with subtest("live upgrade under load"):
     start_hammer(jobs=2)
     second = load_next()
     time.sleep(2)
-    code, _ = in_window(f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
-    assert code == 0, status("last_error")
+    code, said = in_window(f"bentoctl upgrade {second} 2>&1")
+    assert code == 0, said
     expect_status(build=second, state="active", upgrades="1", ops_failed="0")
     pause = int(status("pause_ns")) / 1000
     verify_held()
@@ -63,7 +63,9 @@ with subtest("live upgrade under load"):
     assert report["failed"] == 0 and report["mismatches"] == 0, report
     window = report["probe"]["windows"][0]
     assert window["operations"] > 0, report
-    tell(f"live upgrade to {second} under load: {report['operations']} operations, {report['failed']} failed, {report['mismatches']} wrong answers")
+    tell(f"bentoctl upgrade {second}:")
+    tell(f"  {said.strip()}")
+    tell(f"meanwhile, under load: {report['operations']} operations, {report['failed']} failed, {report['mismatches']} wrong answers")
     tell(
         f"pause: {pause:.0f} us in the kernel; the client's longest write was {window['longest_us']} us"
         f" around the upgrade, {window['longest_before_us']} us in the 2 s before"
@@ -83,7 +85,7 @@ with subtest("a panic in the file system"):
     tell("panic inside create: it and the process that waited for its lock got EIO, the mount says 'failed', the kernel lives")
 
 with subtest("repair by an upgrade"):
-    upgrade(first)
+    said = machine.succeed(f"bentoctl upgrade {first}").strip()
     expect_status(state="active", build=first)
     verify_held(stop=True)
     machine.succeed(
@@ -91,7 +93,9 @@ with subtest("repair by an upgrade"):
         f"stress op create {MNT}/a/file >&2",
         timeout=900,
     )
-    tell(f"upgraded back to {first}: 'active' again, {files} files as before, open handles kept")
+    tell(f"bentoctl upgrade {first}:")
+    tell(f"  {said}")
+    tell(f"'active' again, {files} files as before, open handles kept")
 
 with subtest("recording who does what, for a while"):
     recording = load_prov()
