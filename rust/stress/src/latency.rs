@@ -82,6 +82,18 @@ impl Latency {
         self.sorted.get(at.min(last)).copied().unwrap_or(0)
     }
 
+    pub(crate) const fn count(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// The `n` operations that took longest, longest first.
+    pub(crate) fn longest(&self, n: usize) -> Vec<Sample> {
+        let mut samples = self.samples.clone();
+        samples.sort_unstable_by_key(|s| core::cmp::Reverse(s.duration()));
+        samples.truncate(n);
+        samples
+    }
+
     pub(crate) fn around(&self, window: Window) -> Around {
         let mut around = Around::default();
         for sample in &self.samples {
@@ -126,6 +138,9 @@ mod tests {
         assert_eq!(latency.permille(999), 999);
         assert_eq!(latency.permille(1000), 1000);
         assert_eq!(Latency::new(Vec::new()).permille(500), 0);
+        assert_eq!(latency.count(), 1000);
+        let longest: Vec<_> = latency.longest(2).iter().map(|s| s.duration()).collect();
+        assert_eq!(longest, [1000, 999]);
     }
 
     #[test]

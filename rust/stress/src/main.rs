@@ -14,6 +14,7 @@
 //! | [`hold`] | what a process has open survives (an upgrade, a repair) |
 //! | [`enospc`] | a full disk says `ENOSPC`, loses nothing, and can be emptied again |
 //! | [`powercut`] | what `fsync` promised is there after a power cut |
+//! | [`pause`] | one kind of operation: right answers, and how long each took |
 //! | [`op`] | one operation gives the expected errno |
 //! | [`bench`] | none: fixed numbers of operations, timed |
 #![deny(unsafe_code)]
@@ -28,6 +29,7 @@ mod hold;
 mod latency;
 mod mmap;
 mod op;
+mod pause;
 mod powercut;
 mod rng;
 mod stamp;
@@ -67,6 +69,8 @@ enum Command {
     /// Write down what fsync promises; check it after a power cut
     #[command(subcommand)]
     Powercut(powercut::Command),
+    /// Repeat one kind of operation and tell how long each took
+    Pause(pause::Args),
     /// Run one operation and compare its result with an expected errno
     Op(op::Args),
     /// Time fixed numbers of operations
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Command::Hold(command) => hold::run(command),
         Command::Enospc(args) => enospc::run(&args),
         Command::Powercut(command) => powercut::run(command),
+        Command::Pause(args) => pause::run(&args),
         Command::Op(args) => op::run(&args),
         Command::Bench(command) => bench::run(&command),
         Command::Now => {

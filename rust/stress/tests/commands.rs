@@ -394,3 +394,38 @@ fn bench_refuses_what_is_not_mounted_as_it_should_be() {
     let out = fails(&["bench", "check", "--fs", "xv6", "/proc"]);
     assert!(out.contains("/proc is proc, not xv6"), "{out}");
 }
+
+/// Arguments of a client that runs until the file `stop` in `dir` is there.
+fn pause_args<'a>(dir: &'a str, client: &'a str, files: &'a [String; 2]) -> Vec<&'a str> {
+    let [stop, windows] = files;
+    let mut args = vec!["pause", dir, "--client", client, "--stop", stop];
+    args.extend(["--windows", windows, "--seconds", "20"]);
+    args
+}
+
+#[test]
+fn pause_clients_report_and_find_what_others_change() {
+    let dir = scratch("pause");
+    let files = ["stop", "windows"].map(|name| str(&dir.join(name)).to_owned());
+    fs::write(&files[1], "1 2\n").expect("a window long ago");
+    fs::write(&files[0], "").expect("a reason to stop at once");
+    for client in ["write", "fsync", "names", "map"] {
+        let report = passes(&pause_args(str(&dir), client, &files));
+        assert!(report.starts_with("{\"operations\":"), "{report}");
+        let window = "\"windows\":[{\"operations\":0,\"longest\":0,\"longest_before\":0}]}";
+        assert!(report.trim_end().ends_with(window), "{report}");
+    }
+    fs::remove_file(&files[0]).expect("no reason to stop");
+    let mapped = dir.join("map");
+    fs::remove_file(&mapped).expect("the file of before");
+    let changer = thread::spawn(move || {
+        while fs::metadata(&mapped).map_or(0, |m| m.len()) < 65536 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        damage(&mapped, 4096);
+    });
+    let said = fails(&pause_args(str(&dir), "map", &files));
+    changer.join().expect("the byte is changed");
+    assert!(said.contains("expected"), "{said}");
+    fs::remove_dir_all(&dir).expect("the directory goes");
+}
