@@ -8,6 +8,11 @@ first = status("build")
 second = load_next()
 builds = [first, second]
 hold()
+background(
+    "locks",
+    f"exec 8<> {MNT}/lock; flock 8; touch /run/locked; while [ ! -e /run/enough ]; do sleep 0.2; done",
+)
+machine.wait_for_file("/run/locked")
 machine.succeed(f"mkdir {MNT}/a {MNT}/b {MNT}/data {MNT}/work")
 machine.succeed(f"stress hammer {MNT}/data --seconds 4 --jobs 1 >&2")
 machine.succeed(f"sync -f {MNT}", f"stress tree manifest {MNT}/data > /run/manifest")
@@ -20,6 +25,7 @@ def repair():
     expect_status(state="active", build=builds[0])
     machine.succeed(f"stress tree verify /run/manifest {MNT}/data >&2")
     verify_held()
+    machine.fail(f"flock -n {MNT}/lock true")
     # What had not reached the disk is lost, as after a power cut; the next sync may say so, once.
     machine.execute(f"sync -f {MNT}")
     machine.succeed(f"sync -f {MNT}")
@@ -158,11 +164,22 @@ for number, (operation, (before, act)) in enumerate(OPERATIONS.items(), start=pa
         repair()
         machine.succeed(f"rm -rf {work}")
 
+for step in ("prepare", "try_export", "export"):
+    with subtest(f"a panic in {step}: the upgrade becomes a repair"):
+        panics = int(status("panics"))
+        machine.succeed(f"touch {MNT}/work/{step}; sync -f {MNT}; rm {MNT}/work/{step}")
+        arm(f"op={step} action=panic")
+        repair()
+        assert not armed(), f"{step} called no service: the test proves nothing"
+        expect_status(panics=str(panics + 1))
+
 with subtest("a failed mount can also just be unmounted, and the disk is good"):
     arm("op=mkdir action=panic")
     machine.succeed(f"stress op mkdir {MNT}/work/last --expect EIO >&2")
     machine.execute("stress hold stop /run/held.socket")
     finish("held", expect=None)
+    machine.succeed("touch /run/enough")
+    finish("locks")
     machine.succeed(f"umount {MNT}")
     mount()
     machine.succeed(f"stress tree verify /run/manifest {MNT}/data >&2")
