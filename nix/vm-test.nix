@@ -13,10 +13,13 @@
   name,
   long ? false, # the long version
 }:
+let
+  slowdown = if kernel ? slowdown then " --slowdown ${toString kernel.slowdown}" else "";
+in
 runVm "vm-${name}-${if long then "long-" else ""}${kernel.series}"
   {
     inherit boot systemImage guestImage;
-    flags = if long then "--long" else "";
+    flags = (if long then "--long" else "") + slowdown;
     driver = builtins.path {
       name = "vm-driver";
       path = ../nixos-tests/lib;

@@ -8,6 +8,7 @@
 #
 # A suite supplies one kernel and the compiler that Debian built it with. What does not depend
 # on the kernel (Rust, host programs, emulator, guest) comes from `tools`, the same for all.
+# The suite "debug" has a kernel of our own, with more checkers, instead of Debian's.
 #
 # Every download is a fixed-output derivation: where it comes from (`mirrors`, or a store that
 # ./prefetch has filled) never changes an output path.
@@ -100,6 +101,28 @@ let
         p.checksum;
   };
 
+  stockKernel = {
+    inherit (lock.kernel) series;
+    inherit (lock.packages.${builtins.head lock.kernel.image}) version;
+    modDirVersion = lock.kernel.release;
+    packages = lock.kernel.image;
+    moduleBuildDependencies = [ ];
+    dev = run ./kernel-dev.sh {
+      name = "linux-${lock.kernel.release}-dev";
+      modDirVersion = lock.kernel.release;
+      debs = map deb lock.kernel.dev;
+    };
+    # A real source tree, about 9,500 files, for tests that want one.
+    tree =
+      let
+        common = builtins.head (
+          builtins.filter (name: builtins.match "linux-headers-.*-common" name != null) lock.kernel.dev
+        );
+      in
+      "${stockKernel.dev}/usr/src/${common}";
+    image = unpack "linux-${lock.kernel.release}" lock.kernel.image;
+  };
+
   scope = {
     inherit suite tools importCargoLock;
     inherit (lock.kernel) series;
@@ -110,27 +133,16 @@ let
     stdenv.mkDerivation = mkDerivation scope.root;
     runCommand = runCommand scope.root;
 
-    kernel = {
-      inherit (lock.kernel) series;
-      inherit (lock.packages.${builtins.head lock.kernel.image}) version;
-      modDirVersion = lock.kernel.release;
-      packages = lock.kernel.image;
-      moduleBuildDependencies = [ ];
-      dev = run ./kernel-dev.sh {
-        name = "linux-${lock.kernel.release}-dev";
-        modDirVersion = lock.kernel.release;
-        debs = map deb lock.kernel.dev;
-      };
-      # A real source tree, about 9,500 files, for tests that want one.
-      tree =
-        let
-          common = builtins.head (
-            builtins.filter (name: builtins.match "linux-headers-.*-common" name != null) lock.kernel.dev
-          );
-        in
-        "${scope.kernel.dev}/usr/src/${common}";
-      image = unpack "linux-${lock.kernel.release}" lock.kernel.image;
-    };
+    kernel =
+      if lock.kernel ? source then
+        scope.callPackage ./debug-kernel.nix { } {
+          inherit (lock.kernel) series;
+          inherit (lock.packages.${lock.kernel.source}) version;
+          modDirVersion = lock.kernel.release;
+          source = deb lock.kernel.source;
+        }
+      else
+        stockKernel;
 
     # What follows is asked of `tools` alone.
 

@@ -66,6 +66,16 @@ class Locks(unittest.TestCase):
             named = sum(lock["roots"].values(), lock["kernel"]["dev"] + lock["kernel"]["image"])
             self.assertEqual([n for n in named if n not in lock["packages"]], [])
 
+    def test_the_debug_kernel_is_locked_apart(self):
+        """Its source, 150 MB, is fetched for those alone who build it."""
+        lock = prefetch.read_lock("debug")
+        named = [lock["kernel"]["source"], *lock["roots"]["build"]]
+        self.assertEqual([n for n in named if n not in lock["packages"]], [])
+        self.assertEqual(update.SUITES["debug"][0], lock["kernel"]["series"])
+        self.assertNotIn("debug", prefetch.suites())
+        sources = [item.source for item in prefetch.everything()]
+        self.assertFalse([name for name in sources if name.startswith("linux-source-")])
+
     def test_kernels_that_gate_are_never_locked_as_unavailable(self):
         for name in ("bookworm", "bookworm-backports"):
             self.assertFalse(prefetch.read_lock(name).get("unavailable"), name)

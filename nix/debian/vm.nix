@@ -20,7 +20,8 @@ runCommand "bento-vm" { } ''
   [ "$scenario" = shell ] || scenario=$scenario.py
   exec python3 -B lib/run.py $scenario --out out --state disks \
     --kernel ${boot}/vmlinuz --initrd ${boot}/initrd \
-    --guest ${guestImage}/guest.erofs --system ${systemImage}/system.erofs
+    --guest ${guestImage}/guest.erofs --system ${systemImage}/system.erofs \
+    --slowdown ${toString (kernel.slowdown or 1)}
   EOF
   cat > $out/bin/bento-vm <<EOF
   #!/bin/sh

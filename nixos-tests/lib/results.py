@@ -53,6 +53,11 @@ def split(name):
     return match and (match[1], match[2].replace("_", "."))
 
 
+def by_age(kernel):
+    """Sorts "6.1" before "6.12", and those without a number, such as "debug", behind all others."""
+    return [*map(int, kernel.split("."))] if kernel[0].isdigit() else [sys.maxsize]
+
+
 def table(results):
     """Markdown: a row for each subtest, a column for each kernel."""
     found = {}
@@ -61,7 +66,7 @@ def table(results):
         if key and result and "subtests" in result:
             for subtest, outcome in result["subtests"].items():
                 found.setdefault((key[0], subtest), {})[key[1]] = outcome
-    kernels = sorted({k for row in found.values() for k in row}, key=lambda k: [*map(int, k.split("."))])
+    kernels = sorted({k for row in found.values() for k in row}, key=by_age)
     lines = ["| scenario | what was tried | " + " | ".join(kernels) + " |", "|---" * (2 + len(kernels)) + "|"]
     scenarios = sorted({scenario for scenario, _ in found})
     for scenario in scenarios:
@@ -89,7 +94,7 @@ def support(results):
             row = found.setdefault(feature, {})
             if row.get(column) != "failed":
                 row[column] = answer if outcome == "passed" else "failed"
-    kernels.sort(key=lambda k: [*map(int, k.split("."))])
+    kernels.sort(key=by_age)
     lines = ["| feature | " + " | ".join([*kernels, "FUSE"]) + " |", "|---" * (2 + len(kernels)) + "|"]
     for feature, row in found.items():
         lines.append(f"| {feature} | " + " | ".join(row.get(column, "not run") for column in [*kernels, "FUSE"]) + " |")

@@ -42,25 +42,25 @@ class Results(unittest.TestCase):
             "x-linux_6_12": scenario(a="passed"),
             "x-linux_6_1": scenario(a="failed"),
             "w-linux_6_12": scenario(**{"b|c": "passed"}),
+            "w-linux_debug": scenario(**{"b|c": "passed"}),
             "bindings": {"passed": 1},
         }
         self.assertEqual(
             results.table(found),
             [
-                "| scenario | what was tried | 6.1 | 6.12 |",
-                "|---|---|---|---|",
-                "| `w` | b/c | not run | passed |",
-                "| `x` | a | failed | passed |",
+                "| scenario | what was tried | 6.1 | 6.12 | debug |",
+                "|---|---|---|---|---|",
+                "| `w` | b/c | not run | passed | passed |",
+                "| `x` | a | failed | passed | not run |",
             ],
         )
 
     def test_support_has_a_column_for_fuse(self):
         tried = {"holes: kernel": "passed", "holes: FUSE": "passed", "a: b: kernel": "failed", "a: b: FUSE refuses": "passed"}
-        found = {"support-linux_6_12": scenario(**tried), "support-linux_6_1": scenario(**tried)}
-        self.assertEqual(
-            results.support(found)[2:],
-            ["| holes | yes | yes | yes |", "| a: b | failed | failed | no |"],
-        )
+        kernels = ("debug", "6_12", "6_1")
+        lines = results.support({f"support-linux_{kernel}": scenario(**tried) for kernel in kernels})
+        self.assertEqual(lines[0], "| feature | 6.1 | 6.12 | debug | FUSE |")
+        self.assertEqual(lines[2:], ["| holes | yes | yes | yes | yes |", "| a: b | failed | failed | failed | no |"])
         old = f"head\n{results.BEGIN}\nold\n{results.END}\ntail\n"
         new = results.replaced(old, ["new"])
         self.assertEqual(new, f"head\n{results.BEGIN}\nnew\n{results.END}\ntail\n")
