@@ -11,6 +11,8 @@ REQUEST = pathlib.Path("bench/request.json")
 DEVICE = "/dev/ram0"
 DIR = "/bench"
 SOURCE = "/run/source"
+# Two mounts that say what one call into a file system costs.
+TAX = "/run/tax"
 UUID = "00000000-0000-0000-0000-0000000000be"
 EXT4 = f"mke2fs -q -t ext4 -F -E nodiscard,lazy_itable_init=0,lazy_journal_init=0,hash_seed={UUID} -U {UUID} {DEVICE}"
 XV6 = f"mkfs.xv6 -q -f {DEVICE}"
@@ -30,7 +32,7 @@ LIMIT = 1.10
 def prepare(trees):
     """A RAM disk whose pages exist, programs in memory, and what tree workloads start from."""
     machine.succeed(
-        "modprobe -a bentofs bento_xv6 ext4 fuse crc32c-intel; sysctl -q kernel.hung_task_timeout_secs=0",
+        "modprobe -a bentofs bento_xv6 bento_hello ext4 fuse crc32c-intel; sysctl -q kernel.hung_task_timeout_secs=0",
         "modprobe brd rd_nr=1 rd_size=524288 max_part=0",
         f"dd if=/dev/zero of={DEVICE} bs=1M count=512 status=none",
         # Emptied caches would let programs be read from a disk, whose time is not the guest's.
@@ -39,6 +41,7 @@ def prepare(trees):
         " && rm -rf /run/usr/lib/modules && mkdir /run/usr/share && cp -a share/git-core /run/usr/share",
         "mount --bind /run/usr /usr && mount --bind /usr/bin /run/system/bin && sync",
         f"mkdir {DIR} {SOURCE} {SOURCE}/tree",
+        f"mkdir -p {TAX}/hello {TAX}/ramfs && mount -t hello none {TAX}/hello && mount -t ramfs none {TAX}/ramfs",
         "git config --global user.name bench; git config --global user.email bench@localhost",
         "git config --global gc.auto 0; git config --global init.defaultBranch main; git config --global safe.directory '*'",
     )
@@ -58,6 +61,8 @@ def measure(name, request):
     run = f"ulimit -n 500000; stress bench check --icount --fs {kind} {DIR} && stress bench run --size {request['size']}{only}{source} {DIR}"
     machine.succeed(make, mounting)
     lines = machine.succeed(run).splitlines()
+    if name == "xv6" and not request["only"]:
+        lines += machine.succeed(f"stress bench tax {TAX}/hello {TAX}/ramfs").splitlines()
     machine.succeed(f"umount {DIR}")
     if name == "xv6-fuse":
         # The server goes on for a moment after the unmount; the device is free when it is gone.

@@ -16,7 +16,7 @@ import pathlib
 import statistics
 import sys
 
-import plot
+import chart
 
 CLIENTS = ["write", "fsync", "names", "map"]
 REQUESTS = {
@@ -89,7 +89,7 @@ def picture(result):
         bars = [("pause", max(pauses(case)))]
         bars += [(name, c["seen"]["longest"]) for name, c in (("without", base), ("with", case)) if c and "seen" in c]
         rows.append((f"{case['inodes']} {load} {case['client'].upper()}", bars))
-    return plot.chart("UPGRADES: LONGEST PAUSE AND LONGEST OPERATION, GUEST INSTRUCTIONS", rows)
+    return chart.chart("UPGRADES: LONGEST PAUSE AND LONGEST OPERATION, GUEST INSTRUCTIONS", rows)
 
 
 def between_marks(text, result):

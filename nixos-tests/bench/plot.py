@@ -1,72 +1,125 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""Bars on a logarithmic scale as a PNG, by nothing but Python's own library."""
+"""One page with what ./dev bench has found on all kernels: tables, bars of ratios, and curves.
 
+usage: plot.py FOLDER FILE     FOLDER has the results by kernel (6.12.json); FILE becomes the page
+
+The drawings are SVG inside of the page, which needs nothing else: no library, no network.
+"""
+
+import html
+import json
 import math
-import struct
-import zlib
+import pathlib
+import sys
 
-WHITE, BLACK, LIGHT = (255, 255, 255), (40, 40, 40), (225, 225, 225)
-COLOURS = {"without": (160, 160, 160), "with": (230, 140, 40), "pause": (50, 100, 190)}
-# Letters of three by five points, a row a digit: its bits are the points.
-LETTERS = {
-    **{"0": "75557", "1": "26227", "2": "71747", "3": "71717", "4": "55711", "5": "74717", "6": "74757"},
-    **{"7": "71222", "8": "75757", "9": "75717", "A": "75755", "B": "65656", "C": "74447", "D": "65556"},
-    **{"E": "74647", "F": "74644", "G": "74557", "H": "55755", "I": "72227", "J": "11157", "K": "55655"},
-    **{"L": "44447", "M": "57755", "N": "67555", "O": "25552", "P": "75744", "Q": "25563", "R": "75765"},
-    **{"S": "34216", "T": "72222", "U": "55557", "V": "55552", "W": "55775", "X": "55255", "Y": "55222"},
-    **{"Z": "71247", " ": "00000", ":": "02020", ",": "00024", ".": "00002", "-": "00700"},
-}
-SCALE = 2
-STEP = 4 * SCALE  # from one letter to the next
-BAR, GAP, LEFT, TOP, WIDTH = 6, 8, 190, 50, 900
+import report
+
+WIDTH, ROW, LEFT = 860, 17, 190
+COLORS = {"xv6": "#0a6", "ext4-ordered": "#666", "tmpfs": "#bbb", "ext4-journal": "#a63", "xv6-fuse": "#36c"}
+ABOUT = (
+    "Figures are guest instructions per operation, counted by QEMU (-icount shift=0) in one guest with one processor, all file"
+    " systems on one RAM disk. Ratios of them compare how long the paths through the code are. They say nothing of caches, devices"
+    " or many processors, and they are no wall-clock speed-ups."
+)
 
 
-class Canvas:
-    def __init__(self, width, height):
-        self.rows = [bytearray(WHITE * width) for _ in range(height)]
-
-    def box(self, x, y, width, height, colour):
-        for row in self.rows[y : y + height]:
-            row[3 * x : 3 * (x + width)] = bytes(colour) * width
-
-    def text(self, x, y, text):
-        for n, letter in enumerate(text):
-            for down, digit in enumerate(LETTERS[letter]):
-                for right in range(3):
-                    if int(digit) & 4 >> right:
-                        self.box(x + n * STEP + right * SCALE, y + down * SCALE, SCALE, SCALE, BLACK)
-
-    def png(self):
-        chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        size = struct.pack(">IIBBBBB", len(self.rows[0]) // 3, len(self.rows), 8, 2, 0, 0, 0)
-        data = zlib.compress(b"".join(b"\0" + row for row in self.rows), 9)
-        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+def element(name, text=None, **attributes):
+    listed = "".join(f' {key.replace("_", "-")}="{value}"' for key, value in attributes.items())
+    return f"<{name}{listed}/>" if text is None else f"<{name}{listed}>{text}</{name}>"
 
 
-def short(power):
-    return f"{10 ** (power % 3)}{('', 'K', 'M', 'G')[power // 3]}"
+def label(x, y, text, anchor="start", color="#222"):
+    return element("text", html.escape(text), x=round(x), y=round(y), text_anchor=anchor, fill=color)
 
 
-def chart(title, rows):
-    """PNG of ROWS: a label, and pairs of a name in COLOURS and a value of at least 1."""
-    values = [value for _, bars in rows for _, value in bars]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values) + 1))
-    scale = (WIDTH - LEFT - 20) / (high - low)
-    height = TOP + sum(len(bars) * BAR + GAP for _, bars in rows) + 20
-    canvas = Canvas(WIDTH, height)
-    canvas.text(8, 8, title)
-    for n, (name, colour) in enumerate(COLOURS.items()):
-        canvas.box(8 + n * 150, 26, 10, 10, colour)
-        canvas.text(24 + n * 150, 26, name.upper())
-    for power in range(low, high + 1):
-        x = LEFT + round((power - low) * scale)
-        canvas.box(x, TOP - 4, 1, height - TOP - 12, LIGHT)
-        canvas.text(x - 12, height - 14, short(power))
-    y = TOP
-    for label, bars in rows:
-        canvas.text(8, y, label)
-        for name, value in bars:
-            canvas.box(LEFT, y, max(1, round((math.log10(value) - low) * scale)), BAR - 1, COLOURS[name])
-            y += BAR
-        y += GAP
-    return canvas.png()
+def svg(height, parts):
+    return element("svg", "\n".join(parts), xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {height}", width=WIDTH, height=height, role="img")
+
+
+def bars(ratios, target):
+    """A bar for each ratio on a logarithmic scale: to the right of 1 dearer, to the left cheaper."""
+    names = sorted(ratios, key=lambda name: -ratios[name])
+    low = min(0.25, *ratios.values())
+    high = max(4.0, *ratios.values())
+    scale = (WIDTH - LEFT - 60) / math.log(high / low)
+    place = lambda ratio: LEFT + scale * math.log(ratio / low)
+    parts = []
+    for tick in (0.25, 0.5, 1, 2, 4, 8, 16):
+        if low <= tick <= high:
+            parts.append(element("line", x1=round(place(tick)), x2=round(place(tick)), y1=14, y2=16 + ROW * len(names), stroke="#888" if tick == 1 else "#ddd"))
+            parts.append(label(place(tick), 11, f"{tick:g}", "middle"))
+    for row, name in enumerate(names):
+        ratio, y = ratios[name], 18 + ROW * row
+        left, right = sorted((place(1), place(ratio)))
+        color = "#c33" if target and ratio > target else COLORS["xv6"]
+        parts.append(element("rect", x=round(left), y=y, width=max(1, round(right - left)), height=ROW - 4, fill=color))
+        parts.append(label(LEFT - 6, y + 11, name, "end"))
+        parts.append(label(right + 4, y + 11, f"{ratio:.2f}"))
+    return svg(24 + ROW * len(names), parts)
+
+
+def curves(growth, operation):
+    """The cost of one operation by the number of names in the directory, a line for each file system."""
+    sizes = [size for size in ("1k", "10k", "100k") if any(f"grow_{operation}_{size}" in cost for cost in growth.values())]
+    lines = {system: [cost.get(f"grow_{operation}_{size}") for size in sizes] for system, cost in growth.items()}
+    top = max(value for line in lines.values() for value in line if value) * 1.1
+    x = lambda i: 80 + i * 240
+    y = lambda value: 190 - 160 * value / top
+    parts = [label(8, 14, operation), label(8, 192, "0"), label(8, y(top / 1.1) + 4, report.short(top / 1.1))]
+    parts += [label(x(i), 208, f"{size} names", "middle") for i, size in enumerate(sizes)]
+    parts.append(element("line", x1=80, x2=x(len(sizes) - 1), y1=190, y2=190, stroke="#888"))
+    for system, line in lines.items():
+        points = [(x(i), y(value)) for i, value in enumerate(line) if value]
+        parts.append(element("polyline", points=" ".join(f"{a:.0f},{b:.0f}" for a, b in points), fill="none", stroke=COLORS[system], stroke_width=2))
+        parts += [label(a, b - 6, report.short(value), "middle", COLORS[system]) for (a, b), value in zip(points, filter(None, line))]
+    order = list(lines)
+    parts += [label(640, 40 + 18 * i, system, color=COLORS[system]) for i, system in enumerate(order)]
+    return svg(216, parts)
+
+
+def cells(row, tag):
+    return element("tr", "".join(element(tag, html.escape(cell.strip())) for cell in row.strip("|").split("|")))
+
+
+def table(result):
+    """The Markdown table as HTML."""
+    lines = report.table(result | {"growth": {}}).splitlines()
+    head, _, *rows = [line for line in lines if line.startswith("|")]
+    return element("table", cells(head, "th") + "\n" + "\n".join(cells(row, "td") for row in rows))
+
+
+def section(series, result):
+    costs = result["cost"]
+    parts = [
+        element("h2", f"Linux {series}"),
+        element("p", html.escape(report.table(result | {"growth": {}}).splitlines()[-1] + f" Measured at {result['commit']}.")),
+        element("h3", "xv6 / ext4 data=ordered (red: more than 1.25)"),
+        bars(report.ratios(costs, "xv6", report.ANCHOR), 1.25),
+        element("h3", "xv6 by FUSE / xv6"),
+        bars(report.ratios(costs, "xv6-fuse", "xv6"), None),
+    ]
+    if result.get("growth"):
+        parts.append(element("h3", "Cost of an operation by the size of its directory"))
+        operations = dict.fromkeys(name.split("_")[1] for name in result["growth"]["xv6"])
+        parts += [curves(result["growth"], operation) for operation in operations]
+    return "\n".join([*parts, element("h3", "All figures"), table(result)])
+
+
+def page(results):
+    style = "body{font:14px sans-serif;max-width:900px;margin:2em auto}svg{font:11px sans-serif;display:block;margin:8px 0}td,th{padding:1px 8px;text-align:right}"
+    body = "\n".join([element("h1", "Bento: what operations cost"), element("p", ABOUT), *(section(*item) for item in results)])
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Bento: what operations cost</title><style>{style}</style></head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def main(arguments):
+    match arguments:
+        case [folder, file]:
+            found = sorted(pathlib.Path(folder).glob("[0-9]*.json"), key=lambda path: [int(n) for n in path.stem.split(".")])
+            pathlib.Path(file).write_text(page([(path.stem, json.loads(path.read_text())) for path in found]))
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """What ./dev bench asks for, and what it makes of the answer.
 
-usage: report.py request SIZE [WORKLOAD...]         JSON for bench.py on stdout; SIZE: gate, quick, full
+usage: report.py request SIZE [WORKLOAD...]         JSON for bench.py on stdout; SIZE: gate, quick, full, grow
        report.py take MEASURED RESULT COMMIT SIZE   checks and keeps the figures of a run
+       report.py renew RESULT                       as request, for those of our file systems alone
+       report.py renewed MEASURED RESULT COMMIT     keeps these, beside what is known of the others
        report.py accept MEASURED RESULT             keeps the figures that the gate of ./dev test compares with
+       report.py grow MEASURED RESULT               keeps what operations cost in larger and larger directories
        report.py table RESULT                       Markdown of the figures
        report.py readme RESULT FILE                 puts it between the two marks in a file
 
@@ -23,6 +26,7 @@ TREES = {
     "gate": ["include/uapi/linux/netfilter"],
     "quick": ["include/net", "include/crypto"],
     "full": ["include"],
+    "grow": [],
 }
 # What the second pass of a quick run confirms, in the opposite order: FUSE takes long.
 CONFIRMED = ["xv6", ANCHOR]
@@ -32,12 +36,18 @@ SPREAD = 0.03
 UNSTEADY = 0.10
 
 
+# How workloads begin that measure one operation in directories of several sizes: NAME_OPERATION_SIZE.
+GROW = "grow_"
+
+
 class Refused(Exception):
     """The figures are not worth printing."""
 
 
 def request(size, only=()):
     """What bench.py is to do."""
+    if size == "grow":
+        return {"size": "quick", "passes": [CONFIRMED[::-1]], "only": [GROW], "trees": []}
     passes = {"gate": [["xv6"]], "quick": [FORWARD, CONFIRMED], "full": [FORWARD, FORWARD[::-1]]}
     return {"size": size, "passes": passes[size], "only": list(only), "trees": TREES[size]}
 
@@ -103,7 +113,53 @@ def take(measured, old, commit, size):
         "cost": costs,
         "unsteady": unsteady,
         "gate": old.get("gate", {}),
+        "growth": old.get("growth", {}),
     }
+
+
+# What changes with this repository; the others change with the kernel.
+OURS = ["xv6", "xv6-fuse"]
+
+
+def renew(result):
+    """A request as that of RESULT, without the others."""
+    return {"size": result["size"], "passes": [OURS, OURS[:1]], "only": [], "trees": TREES[result["size"]]}
+
+
+def renewed(measured, old, commit):
+    """OLD with the figures of a run that measured our file systems alone, on the same kernel."""
+    if measured["release"] != old["release"]:
+        raise Refused(f"measured on {measured['release']}, the others on {old['release']}: measure all of them")
+    costs, unsteady = steady(measured["passes"])
+    costs = old["cost"] | costs
+    kept = [line for line in old["unsteady"] if line.split("/")[0] not in OURS]
+    return old | {"ours": commit, "cost": costs, "summary": summary(costs), "unsteady": sorted(kept + unsteady)}
+
+
+def growth(measured):
+    """System: workload: cost."""
+    return {system: {w: round(cost) for w, cost in costs.items()} for system, costs in measured["passes"][0].items()}
+
+
+def growth_lines(result):
+    """The growth as Markdown; nothing where it was not measured."""
+    costs = result.get("growth")
+    if not costs:
+        return []
+    names = dict.fromkeys(w.removeprefix(GROW).rpartition("_")[::2] for w in costs["xv6"])
+    sizes = list(dict.fromkeys(size for _, size in names))
+    lines = [
+        "",
+        f"Growth with the directory (names in it: {', '.join(sizes)}):",
+        "",
+        "| operation | file system | " + " | ".join(sizes) + " | last / first |",
+        "|---|---|" + "--:|" * (len(sizes) + 1),
+    ]
+    for operation in dict.fromkeys(operation for operation, _ in names):
+        for system in costs:
+            row = [costs[system][f"{GROW}{operation}_{size}"] for size in sizes]
+            lines.append(f"| {operation} | {system} | " + " | ".join(map(short, row)) + f" | {row[-1] / row[0]:.2f} |")
+    return lines
 
 
 def short(cost):
@@ -119,7 +175,12 @@ def table(result):
     """Markdown: a row for each workload, dearest against ext4 first."""
     costs = result["cost"]
     to_ext4, to_fuse = ratios(costs, "xv6", ANCHOR), ratios(costs, "xv6-fuse", "xv6")
-    number = lambda system, w: short(costs[system][w]) if w in costs[system] else "unsteady"
+
+    def number(system, w):
+        if w in costs[system]:
+            return short(costs[system][w])
+        return "unsteady" if f"{system}/{w}" in result["unsteady"] else "-"
+
     ratio = lambda values, w: f"{values[w]:.2f}" if w in values else "-"
     lines = [
         "| workload | tmpfs | ext4 ordered | ext4 journal | xv6 | xv6 by FUSE | xv6 / ext4 ordered | FUSE / xv6 |",
@@ -136,7 +197,7 @@ def table(result):
         f" {s['geomean_vs_ext4_ordered']:.2f}, the worst is {s['worst_workload']} with {s['worst_vs_ext4_ordered']:.2f};"
         f" FUSE / xv6 {s['geomean_fuse_vs_xv6']:.2f}, xv6 / ext4 journal {s['geomean_vs_ext4_journal']:.2f}.",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines + growth_lines(result))
 
 
 def between_marks(text, result):
@@ -163,9 +224,15 @@ def main(arguments):
             print(json.dumps(request(size, only)))
         case ["take", measured, result, commit, size]:
             write(result, take(read(measured), read(result), commit, size))
+        case ["renew", result]:
+            print(json.dumps(renew(read(result))))
+        case ["renewed", measured, result, commit]:
+            write(result, renewed(read(measured), read(result), commit))
         case ["accept", measured, result]:
             gate = {w: round(cost) for w, cost in read(measured)["passes"][0]["xv6"].items()}
             write(result, read(result) | {"gate": gate})
+        case ["grow", measured, result]:
+            write(result, read(result) | {"growth": growth(read(measured))})
         case ["table", result]:
             print(table(read(result)))
         case ["readme", result, file]:

@@ -6,7 +6,7 @@ import unittest
 import zlib
 
 import pauses
-import plot
+import chart
 
 
 def seen(longest):
@@ -49,16 +49,16 @@ class Pictures(unittest.TestCase):
         return [[tuple(row[x : x + 3]) for x in range(0, len(row), 3)] for row in rows]
 
     def test_ten_times_the_value_is_one_step_more(self):
-        rows = self.pixels(plot.chart("T", [("A", [("with", 100), ("without", 1000), ("pause", 9999)])]))
+        rows = self.pixels(chart.chart("T", [("A", [("with", 100), ("without", 1000), ("pause", 9999)])]))
         # The first bar is one step shorter than the second, which is nearly one shorter than the third.
-        body = rows[plot.TOP :]
-        length = {name: max(row.count(colour) for row in body) for name, colour in plot.COLOURS.items()}
+        body = rows[chart.TOP :]
+        length = {name: max(row.count(colour) for row in body) for name, colour in chart.COLOURS.items()}
         self.assertLess(length["with"], 2)
         self.assertAlmostEqual(length["pause"], 2 * length["without"], delta=2)
 
     def test_every_label_has_letters(self):
         for name in pauses.NAMES:
-            self.assertLessEqual(set(name.upper()), set(plot.LETTERS))
+            self.assertLessEqual(set(name.upper()), set(chart.LETTERS))
         self.assertTrue(pauses.picture(result()))
 
 

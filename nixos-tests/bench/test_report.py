@@ -2,7 +2,9 @@
 """Figures are kept only where two passes confirm them, and sums of them are right."""
 
 import unittest
+import xml.etree.ElementTree
 
+import plot
 import report
 
 
@@ -55,6 +57,28 @@ class Figures(unittest.TestCase):
         result = report.take({"release": "r", "passes": passes(2.0)}, {}, "c", "quick")
         row = next(line for line in report.table(result).splitlines() if line.startswith("| a "))
         self.assertEqual(row, "| a | 1.00k | 2.00k | 3.00k | unsteady | 5.00k | - | - |")
+
+    def test_our_file_systems_can_be_measured_again_alone(self):
+        old = report.take({"release": "r", "passes": passes()}, {"gate": {"a": 1}}, "c", "quick")
+        first, again = passes()
+        ours = [{system: {w: 500.0 for w in first[system]} for system in order} for order in report.renew(old)["passes"]]
+        new = report.renewed({"release": "r", "passes": ours}, old, "d")
+        self.assertEqual((new["cost"]["xv6"]["a"], new["cost"]["ext4-ordered"]["a"]), (500, 2000))
+        self.assertEqual((new["commit"], new["ours"], new["gate"]), ("c", "d", {"a": 1}))
+        self.assertLess(new["summary"]["geomean_vs_ext4_ordered"], 0.5)
+        with self.assertRaisesRegex(report.Refused, "measure all"):
+            report.renewed({"release": "s", "passes": ours}, old, "d")
+
+    def test_growth_is_kept_and_shown_for_each_file_system(self):
+        lines = {"grow_create_1k": 1000.4, "grow_create_100k": 1500.0, "grow_unlink_1k": 10.0, "grow_unlink_100k": 30.0}
+        grown = report.growth({"passes": [{"ext4-ordered": lines, "xv6": {w: 2 * c for w, c in lines.items()}}]})
+        result = report.take({"release": "r", "passes": passes()}, {"growth": grown}, "c", "quick")
+        self.assertIn("| create | xv6 | 2.00k | 3.00k | 1.50 |", report.table(result).splitlines())
+        self.assertIn("| unlink | ext4-ordered | 10 | 30 | 3.00 |", report.table(result).splitlines())
+        self.assertNotIn("Growth", report.table(result | {"growth": {}}))
+        page = plot.page([("6.12", result)])
+        self.assertEqual(page.count("<svg"), 4)
+        xml.etree.ElementTree.fromstring(page.partition("\n")[2].replace('<meta charset="utf-8">', ""))
 
     def test_the_table_goes_between_the_marks(self):
         result = report.take({"release": "r", "passes": passes()}, {}, "c", "quick")

@@ -3,6 +3,8 @@
 
 use super::Size;
 use super::meter::Meter;
+use crate::latency;
+use anyhow::Context;
 use rustix::fs::{Mode, OFlags};
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -154,4 +156,27 @@ fn synced_files(meter: &Meter, dir: &Path, count: usize) -> anyhow::Result<()> {
         })
     })?;
     each(&names, unlink)
+}
+
+/// How many times the two are asked, and how often each time.
+const TAX_ROUNDS: u32 = 20;
+const TAX_CALLS: u32 = 500;
+
+/// The least of many rounds each, for a timer of the kernel may interrupt some.
+pub(super) fn tax(hello: &Path, ramfs: &Path) -> anyhow::Result<()> {
+    let round = |dir: &CString| {
+        let start = latency::now();
+        for _ in 0..TAX_CALLS {
+            rustix::fs::statfs(dir)?;
+        }
+        anyhow::Ok(latency::now() - start)
+    };
+    let least = |dir: &Path| {
+        let dir = CString::new(dir.as_os_str().as_bytes())?;
+        let rounds: anyhow::Result<Vec<u64>> = (0..TAX_ROUNDS).map(|_| round(&dir)).collect();
+        rounds?.into_iter().min().context("no rounds")
+    };
+    let total = least(hello)?.saturating_sub(least(ramfs)?);
+    println!(r#"{{"workload":"leaf_call","ops":{TAX_CALLS},"total":{total}}}"#);
+    Ok(())
 }

@@ -37,6 +37,11 @@ impl Meter {
         self.only.is_empty() || names.iter().any(|name| self.chosen(name))
     }
 
+    /// Whether workloads that begin like this were asked for by name.
+    pub(super) fn named(&self, prefix: &str) -> bool {
+        self.only.iter().any(|only| only.starts_with(prefix))
+    }
+
     fn chosen(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|prefix| name.starts_with(prefix))
     }

@@ -9,11 +9,13 @@
 //! |---|---|
 //! | [`data`] | one file, written and read in blocks |
 //! | [`meta`] | many small files: create, stat, open, rename, unlink |
+//! | [`grow`] | the same operations in small and in large directories |
 //! | [`mix`] | loops of programs: a mail server, a file server, a web server |
 //! | [`tree`] | whole commands on a tree of files: tar, grep, find, git, rm |
 //! | [`guard`] | the machine measures what it is believed to measure |
 
 mod data;
+mod grow;
 mod guard;
 mod meta;
 mod meter;
@@ -27,6 +29,14 @@ use std::path::PathBuf;
 pub(crate) enum Command {
     /// Run workloads in DIR, an empty directory; one line of JSON for each
     Run(RunArgs),
+    /// What a call into a file system costs: `statfs` of one that does nothing for it (hello), less
+    /// that of one without a call (ramfs); one line of JSON
+    Tax {
+        /// Where hello is mounted
+        hello: PathBuf,
+        /// Where ramfs is mounted
+        ramfs: PathBuf,
+    },
     /// Fail unless this machine is fit to measure on, and DIR is mounted as --fs
     Check(guard::Args),
 }
@@ -67,6 +77,7 @@ impl Size {
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => workloads(args),
+        Command::Tax { hello, ramfs } => meta::tax(hello, ramfs),
         Command::Check(args) => guard::run(args),
     }
 }
@@ -75,6 +86,7 @@ fn workloads(args: &RunArgs) -> anyhow::Result<()> {
     let meter = Meter::new(&args.dir, &args.only)?;
     data::run(&meter, &args.dir, args.size)?;
     meta::run(&meter, &args.dir, args.size)?;
+    grow::run(&meter, &args.dir)?;
     mix::run(&meter, &args.dir, args.size)?;
     if let Some(source) = &args.source {
         tree::run(&meter, &args.dir, source)?;
