@@ -109,7 +109,7 @@ def section(series, result):
 def page(results):
     style = "body{font:14px sans-serif;max-width:900px;margin:2em auto}svg{font:11px sans-serif;display:block;margin:8px 0}td,th{padding:1px 8px;text-align:right}"
     body = "\n".join([element("h1", "Bento: what operations cost"), element("p", ABOUT), *(section(*item) for item in results)])
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Bento: what operations cost</title><style>{style}</style></head>\n<body>\n{body}\n</body>\n</html>\n'
+    return f'<!DOCTYPE html>\n<!-- SPDX-License-Identifier: GPL-2.0-only OR MIT -->\n<html lang="en">\n<head><meta charset="utf-8"><title>Bento: what operations cost</title><style>{style}</style></head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
 def main(arguments):
