@@ -47,13 +47,14 @@ fn measure(meter: &Meter, dir: &Path, count: usize, label: &str) -> anyhow::Resu
     let there = |n: usize| dir.join(format!("name-{:08}", n * 7919 % count));
     let there: Vec<_> = (0..OPS).map(there).collect();
     meter.warm(&format!("grow_create_{label}"), OPS, || {
-        new.iter()
-            .try_for_each(|name| Ok(drop(File::create_new(name)?)))
+        Ok(new
+            .iter()
+            .try_for_each(|name| File::create_new(name).map(drop))?)
     })?;
     meter.cold(&format!("grow_lookup_{label}"), OPS, || {
-        there
+        Ok(there
             .iter()
-            .try_for_each(|name| Ok(drop(name.symlink_metadata()?)))
+            .try_for_each(|name| name.symlink_metadata().map(drop))?)
     })?;
     meter.warm(&format!("grow_readdir_{label}"), count + OPS, || {
         let found = fs::read_dir(dir)?.count();
@@ -61,6 +62,6 @@ fn measure(meter: &Meter, dir: &Path, count: usize, label: &str) -> anyhow::Resu
         Ok(())
     })?;
     meter.warm(&format!("grow_unlink_{label}"), OPS, || {
-        new.iter().try_for_each(|name| Ok(fs::remove_file(name)?))
+        Ok(new.iter().try_for_each(fs::remove_file)?)
     })
 }
