@@ -83,13 +83,13 @@ fn errno(result: c_int) -> Errno {
 #[test]
 fn the_head_of_the_table_names_the_build() {
     let table = PROBE;
-    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 3));
+    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 4));
     assert_eq!(table.size as usize, size_of::<bento_fs_ops>());
     assert_eq!(&table.name, b"probe\0\0\0\0\0\0\0\0\0\0\0");
     assert_eq!(&table.version[..6], b"1.2.3\0");
     assert_eq!((table.schema_min, table.schema), (2, 3));
     assert_eq!(table.caps, u64::from(BENTO_CAP_DEVICE));
-    assert_eq!(table.ops, 0xf_ffff);
+    assert_eq!(table.ops, 0x1f_ffff);
     let hello = libbentofs::table::<Hello>(Some("9.9"));
     assert_eq!(hello.caps, 0);
     assert_eq!(&hello.version[..4], b"9.9\0");
@@ -116,6 +116,10 @@ fn arguments_and_answers_pass_unchanged() {
         0
     );
     assert_eq!(ino, 9);
+    assert_eq!(call!(PROBE, next_orphan(fs, 6, &mut ino)), 0);
+    assert_eq!(ino, 6);
+    let none = call!(PROBE, next_orphan(fs, 7, &mut ino));
+    assert_eq!(errno(none), Errno::ENOENT);
     let mut extent = bento_extent::default();
     assert_eq!(call!(PROBE, map(fs, root, 4096, 8192, &mut extent)), 0);
     assert_eq!((extent.offset, extent.len, extent.addr), (4096, 8192, 8192));

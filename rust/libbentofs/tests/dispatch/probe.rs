@@ -244,6 +244,15 @@ impl FileSystem for Probe {
         Ok(count)
     }
 
+    /// The only one is 6.
+    fn next_orphan(&self, from: InodeNo) -> Result<InodeNo> {
+        let orphan = InodeNo(6);
+        if from > orphan {
+            return Err(Errno::ENOENT);
+        }
+        Ok(orphan)
+    }
+
     fn event(&self, req: &Request, node: &Node, event: FileEvent) -> Result {
         self.note(format!("event {} {event:?} of {}", node.0, req.pid))
     }
