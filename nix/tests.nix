@@ -68,6 +68,7 @@ let
           "prov-trouble"
           "switch-unit"
           "tutorial"
+          "upgrade-crash"
         ];
         "6.12" = [
           "bad-input"
