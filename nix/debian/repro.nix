@@ -28,7 +28,8 @@ let
   script = ''
     cd $1
     ${concatStringsSep "" (map makeOne fileSystems)}
-    strip --strip-debug kernel-module/build/${release}/*.ko
+    # The headers of 6.1 call the release otherwise than the kernel that runs.
+    strip --strip-debug kernel-module/build/*/*.ko
   '';
 in
 stdenv.mkDerivation {
@@ -61,8 +62,8 @@ stdenv.mkDerivation {
   installPhase = ''
     different=0
     for name in bentofs.ko ${concatStringsSep " " (map file fileSystems)}; do
-      one=/build/one/kernel-module/build/${release}/$name
-      two=/home/bob/src/a/longer/folder/bento/kernel-module/build/${release}/$name
+      one=$(echo /build/one/kernel-module/build/*/$name)
+      two=$(echo /home/bob/src/a/longer/folder/bento/kernel-module/build/*/$name)
       cmp $one $two || different=1
       echo "$(sha256sum < $one | cut -d' ' -f1)  ${release}/$name" | tee -a $out
     done
