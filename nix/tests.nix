@@ -62,10 +62,10 @@ let
         "6.1" = [
           "bench"
           "leaks"
-          "replay"
           "load"
           "pause"
           "prov-trouble"
+          "replay"
           "switch-unit"
           "tutorial"
           "upgrade-crash"

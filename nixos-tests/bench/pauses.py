@@ -17,6 +17,7 @@ import statistics
 import sys
 
 import chart
+import marks
 
 CLIENTS = ["write", "fsync", "names", "map"]
 REQUESTS = {
@@ -93,11 +94,10 @@ def picture(result):
 
 
 def between_marks(text, result):
-    head, begin, rest = text.partition("<!-- pauses: made by ./dev bench upgrade -->\n")
-    _, end, tail = rest.partition("<!-- end of pauses -->\n")
-    if not (begin and end):
+    filled = marks.fill(text, "pauses", "./dev bench upgrade", table(result))
+    if filled is None:
         sys.exit("pauses.py: the file has no marks for the table")
-    return f"{head}{begin}{table(result)}\n{end}{tail}"
+    return filled
 
 
 def main(arguments):

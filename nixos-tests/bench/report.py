@@ -20,6 +20,8 @@ import math
 import pathlib
 import sys
 
+import marks
+
 FORWARD = ["tmpfs", "ext4-ordered", "ext4-journal", "xv6", "xv6-fuse"]
 ANCHOR = "ext4-ordered"
 TREES = {
@@ -202,11 +204,10 @@ def table(result):
 
 def between_marks(text, result):
     """TEXT with the table of RESULT between its marks."""
-    head, begin, rest = text.partition("<!-- bench: made by ./dev bench -->\n")
-    _, end, tail = rest.partition("<!-- end of bench -->\n")
-    if not (begin and end):
+    filled = marks.fill(text, "bench", "./dev bench", table(result))
+    if filled is None:
         raise Refused("the file has no marks for the table")
-    return f"{head}{begin}{table(result)}\n{end}{tail}"
+    return filled
 
 
 def read(path):
