@@ -23,7 +23,15 @@ runVm "vm-${name}-${if long then "long-" else ""}${kernel.series}"
     driver = builtins.path {
       name = "vm-driver";
       path = ../nixos-tests/lib;
-      filter = path: _: baseNameOf path != "init.sh" && baseNameOf path != "__pycache__";
+      # What sums up results, and tests, are no part of a run.
+      filter =
+        path: _:
+        !(builtins.elem (baseNameOf path) [
+          "init.sh"
+          "results.py"
+          "__pycache__"
+        ])
+        && builtins.match "test_.*" (baseNameOf path) == null;
     };
     scenario = builtins.path {
       name = "scenario-${name}";

@@ -5,7 +5,6 @@
 usage: results.py totals SKIPPED < checks.json     one line per check, then the sum
        results.py table < checks.json              Markdown: subtest by kernel
        results.py support FILE < checks.json       FILE with its table of features made anew
-       results.py long < checks.json               Markdown: what each long check gave and took
 
 checks.json maps the name of each check, SCENARIO-linux_X_Y, to the path that building it makes
 (`nix eval --json`). A check whose path does not exist has failed. SKIPPED scenarios could not be
@@ -110,28 +109,15 @@ def replaced(text, lines):
     return before + "\n".join([BEGIN, *lines, END]) + rest.split(END, 1)[1]
 
 
-def long(results):
-    """Markdown: a row for each check of --long."""
-    lines = ["| scenario | kernel | result | passed | seconds |", "|---|---|---|---|---|"]
-    for name, result in sorted(results.items()):
-        scenario, kernel = split(name) or (name, "-")
-        if result is None:
-            lines.append(f"| `{scenario}` | {kernel} | FAILED | - | - |")
-        else:
-            verdict = "passed" if result["failed"] == 0 else "FAILED"
-            lines.append(f"| `{scenario}` | {kernel} | {verdict} | {result['passed']} | {round(result.get('seconds', 0))} |")
-    return lines
-
-
-ARGUMENTS = {"totals": 2, "table": 1, "support": 2, "long": 1}
+ARGUMENTS = {"totals": 2, "table": 1, "support": 2}
 
 
 def main(arguments):
     if not arguments or ARGUMENTS.get(arguments[0]) != len(arguments):
         sys.exit(__doc__)
     results = {name: read(path) for name, path in json.load(sys.stdin).items()}
-    if arguments[0] in ("table", "long"):
-        print(*{"table": table, "long": long}[arguments[0]](results), sep="\n")
+    if arguments[0] == "table":
+        print(*table(results), sep="\n")
         return 0
     if arguments[0] == "support":
         print(replaced(pathlib.Path(arguments[1]).read_text(), support(results)), end="")

@@ -65,10 +65,6 @@ class Results(unittest.TestCase):
         new = results.replaced(old, ["new"])
         self.assertEqual(new, f"head\n{results.BEGIN}\nnew\n{results.END}\ntail\n")
 
-    def test_long_names_what_failed(self):
-        lines = results.long({"x-long-linux_6_1": scenario(a="passed"), "y-linux_debug": None})
-        self.assertEqual(lines[2:], ["| `x-long` | 6.1 | passed | 1 | 2 |", "| `y` | debug | FAILED | - | - |"])
-
 
 if __name__ == "__main__":
     unittest.main()
