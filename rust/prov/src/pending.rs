@@ -22,7 +22,8 @@ pub(crate) struct Pending {
     seq: u64,
     /// Records that found no room, or that the host could not store, and no record tells of yet.
     lost: u64,
-    /// Records of the batch that the host has now.
+    /// What is lost if the host cannot store the batch that it has now: its records, and those
+    /// that a record of it says are lost.
     handed: u64,
     /// That batch was the first of a file that was to be emptied.
     restarted: bool,
@@ -51,7 +52,7 @@ impl Pending {
         self.seq += 1;
         let fits = self.bytes.len() + record.size() <= CAPACITY;
         if !fits || record.encode(&mut self.bytes).is_err() {
-            self.lost += 1;
+            self.lost = self.lost.saturating_add(1);
         }
     }
 
@@ -63,7 +64,7 @@ impl Pending {
     /// The host says what became of the last batch.
     pub(crate) fn settle(&mut self, last: Result) {
         if last.is_err() {
-            self.lost += self.handed;
+            self.lost = self.lost.saturating_add(self.handed);
             if let Some(target) = &mut self.target {
                 target.restart |= self.restarted;
             }
@@ -90,18 +91,22 @@ impl Pending {
     pub(crate) fn take(&mut self, now: Timespec, out: &mut [u8]) -> usize {
         self.tell_lost(now);
         let limit = out.len().min(LogBatch::MAX);
-        let (mut len, mut records) = (0, 0);
-        while let Some((_, next)) = self.bytes.get(len..).and_then(Record::decode) {
+        let (mut len, mut handed) = (0, 0_u64);
+        while let Some((record, next)) = self.bytes.get(len..).and_then(Record::decode) {
             if len + next > limit {
                 break;
             }
             len += next;
-            records += 1;
+            let told = match record.kind {
+                Kind::Lost => record.extra,
+                _ => 1,
+            };
+            handed = handed.saturating_add(told);
         }
         if let (Some(to), Some(from)) = (out.get_mut(..len), self.bytes.get(..len)) {
             to.copy_from_slice(from);
             self.bytes.drain(..len);
-            self.handed = records;
+            self.handed = handed;
         }
         len
     }

@@ -177,6 +177,21 @@ fn what_is_lost_is_counted() {
 }
 
 #[test]
+fn a_count_of_lost_records_is_not_lost_itself() {
+    let host = mounted();
+    host.flush_log();
+    // A full disk: batch after batch cannot be stored, each with the count of those before.
+    for _ in 0..3 {
+        host.event(InodeNo(1), FileEvent::Open);
+        host.drop_log();
+    }
+    host.event(InodeNo(1), FileEvent::Release);
+    host.flush_log();
+    let lost = host.records().into_iter().filter(|r| r.kind == Kind::Lost);
+    assert_eq!(lost.map(|r| r.extra).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
 fn a_mount_becomes_a_recording_one_and_back_and_nothing_is_missing() {
     let disk = formatted(4096);
     let plain: Host<Xv6<MemDisk>> = Host::mount(disk.clone()).expect("a new disk");

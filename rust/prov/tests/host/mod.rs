@@ -216,7 +216,9 @@ impl<F: FileSystem<Device: DataDevice + Clone>> Host<F> {
     /// Fetches a batch and cannot store it.
     pub(crate) fn drop_log(&self) {
         let mut buffer = vec![0; LogBatch::MAX];
-        let batch = self.fs.drain_log(&self.req(), Ok(()), &mut buffer);
+        let batch = self
+            .fs
+            .drain_log(&self.req(), self.last.replace(Ok(())), &mut buffer);
         assert!(batch.expect("started").len > 0);
         self.last.set(Err(Errno::ENOSPC));
     }
