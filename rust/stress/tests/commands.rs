@@ -364,7 +364,13 @@ fn fsstress_repeats_itself_and_finds_what_others_change() {
 #[test]
 fn bench_runs_every_workload_that_needs_no_root() {
     let dir = scratch("bench");
-    let chosen = ["varmail", "mkdir", "rmdir", "create_4k_fsync"];
+    let chosen = [
+        "varmail",
+        "mkdir",
+        "rmdir",
+        "create_4k_fsync",
+        "seqwrite_1m",
+    ];
     let only = chosen.iter().flat_map(|name| ["--only", name]);
     let args: Vec<_> = ["bench", "run", "--size", "gate", str(&dir)]
         .into_iter()
@@ -376,6 +382,7 @@ fn bench_runs_every_workload_that_needs_no_root() {
         .map(|line| line.split('"').nth(3).expect("a name"))
         .collect();
     let expected = [
+        "seqwrite_1m",
         "create_4k_fsync",
         "mkdir",
         "rmdir",

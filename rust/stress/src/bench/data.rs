@@ -34,10 +34,12 @@ pub(super) fn run(meter: &Meter, dir: &Path, size: Size) -> anyhow::Result<()> {
     let len = size.pick(4, 8, 32) * MIB;
     let path = dir.join("data");
     for (name, block) in [("seqwrite_1m", MIB), ("seqwrite_128k", MIB / 8)] {
-        let file = File::create(&path)?;
-        meter.warm(name, len / block, || write(&file, len, block))?;
-        meter.settle()?;
-        drop(file);
+        let fresh = || {
+            let file = File::create(&path)?;
+            meter.settle()?;
+            Ok(file)
+        };
+        meter.rounds(name, len / block, fresh, |file| write(&file, len, block))?;
         fs::remove_file(&path)?;
     }
     let file = OpenOptions::new()
@@ -80,9 +82,12 @@ fn reads(meter: &Meter, file: &File, len: usize) -> anyhow::Result<()> {
         }
         Ok(())
     };
-    meter.cold("randread_cold_4k", pages / 4, at_random)?;
-    meter.cold("seqread_cold_1m", len / MIB, || read(file, len, MIB))?;
-    meter.cold("seqread_cold_4k", pages, || read(file, len, PAGE))?;
+    let cool = || meter.cool();
+    meter.rounds("randread_cold_4k", pages / 4, cool, |()| at_random())?;
+    meter.rounds("seqread_cold_1m", len / MIB, cool, |()| {
+        read(file, len, MIB)
+    })?;
+    meter.rounds("seqread_cold_4k", pages, cool, |()| read(file, len, PAGE))?;
     meter.warm("seqread_warm_4k", pages, || read(file, len, PAGE))?;
     meter.warm("seqread_warm_1m", len / MIB, || read(file, len, MIB))?;
     meter.warm("randread_warm_4k", pages / 4, at_random)

@@ -10,6 +10,7 @@
 //! | [`data`] | one file, written and read in blocks |
 //! | [`meta`] | many small files: create, stat, open, rename, unlink |
 //! | [`grow`] | the same operations in small and in large directories |
+//! | [`sizes`] | the same operations in small and in large files |
 //! | [`mix`] | loops of programs: a mail server, a file server, a web server |
 //! | [`tree`] | whole commands on a tree of files: tar, grep, find, git, rm |
 //! | [`guard`] | the machine measures what it is believed to measure |
@@ -20,6 +21,7 @@ mod guard;
 mod meta;
 mod meter;
 mod mix;
+mod sizes;
 mod tree;
 
 use meter::Meter;
@@ -50,6 +52,9 @@ pub(crate) struct RunArgs {
     /// A directory outside of DIR with tree.tar and repository.git, which tree workloads need
     #[arg(long)]
     source: Option<PathBuf>,
+    /// A directory of the file system in which that of DIR keeps its files, to be flushed as well
+    #[arg(long)]
+    lower: Option<PathBuf>,
     /// Run only the workloads whose names begin like this
     #[arg(long)]
     only: Vec<String>,
@@ -83,10 +88,11 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 }
 
 fn workloads(args: &RunArgs) -> anyhow::Result<()> {
-    let meter = Meter::new(&args.dir, &args.only)?;
+    let meter = Meter::new(&args.dir, args.lower.as_deref(), &args.only)?;
     data::run(&meter, &args.dir, args.size)?;
     meta::run(&meter, &args.dir, args.size)?;
     grow::run(&meter, &args.dir)?;
+    sizes::run(&meter, &args.dir)?;
     mix::run(&meter, &args.dir, args.size)?;
     if let Some(source) = &args.source {
         tree::run(&meter, &args.dir, source)?;
