@@ -16,7 +16,13 @@ let
       }) (builtins.attrNames set)
     );
 
-  locks = builtins.filter (file: file != "rust.json") (builtins.attrNames (builtins.readDir ./lock));
+  notKernels = [
+    "plots.json"
+    "rust.json"
+  ];
+  locks = builtins.filter (file: !builtins.elem file notKernels) (
+    builtins.attrNames (builtins.readDir ./lock)
+  );
   suite = file: builtins.head (builtins.match "(.*)\\.json" file);
   all = map (file: import ./. { suite = suite file; }) locks;
   # A rolling suite may hold no kernel of its series any more; then its lock says so.
@@ -92,6 +98,9 @@ in
       deb = (builtins.head scopes).tools.runCommand "bento-debs" {
         debs = [ debTools ] ++ map (scope: (debsOf scope).modules) scopes;
       } "mkdir -p $out; for deb in $debs; do cp $deb/*.deb $out; done";
+      plots = (builtins.head scopes).tools.callPackage ./plots.nix {
+        root = (import ./. { suite = "plots"; }).plots;
+      };
     }
     // ofDefault (scope: (packagesOf scope).perKernel)
     // withEach (scope: (packagesOf scope).perKernel // (testsOf scope).vms) available;

@@ -8,7 +8,8 @@
 #
 # A suite supplies one kernel and the compiler that Debian built it with. What does not depend
 # on the kernel (Rust, host programs, emulator, guest) comes from `tools`, the same for all.
-# The suite "debug" has a kernel of our own, with more checkers, instead of Debian's.
+# The suite "debug" has a kernel of our own, with more checkers, instead of Debian's; "plots" has
+# none, but what draws the report of ./dev bench. Both are fetched where they are asked for alone.
 #
 # Every download is a fixed-output derivation: where it comes from (`mirrors`, or a store that
 # ./prefetch has filled) never changes an output path.
@@ -172,6 +173,8 @@ let
     };
     # Runs a command where QEMU and Python are.
     runVm = runCommand tools.emulator;
+    # Where matplotlib is; asked of the suite "plots", which has no kernel.
+    plots = unpack "debian-plots" lock.roots.plots;
     # Runs a command where libclang is.
     runBindgen = runCommand (unpack "debian-bindgen" lock.roots.bindgen);
     # What dpkg would know of a guest with a kernel's image, had it installed them.

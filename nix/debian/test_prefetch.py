@@ -76,6 +76,14 @@ class Locks(unittest.TestCase):
         sources = [item.source for item in prefetch.everything()]
         self.assertFalse([name for name in sources if name.startswith("linux-source-")])
 
+    def test_what_draws_is_locked_apart(self):
+        lock = prefetch.read_lock("plots")
+        self.assertIn("python3-matplotlib", lock["roots"]["plots"])
+        self.assertEqual([n for n in lock["roots"]["plots"] if n not in lock["packages"]], [])
+        self.assertNotIn("plots", prefetch.suites())
+        sources = [item.source for item in prefetch.everything()]
+        self.assertFalse([name for name in sources if name.startswith("python3-matplotlib")])
+
     def test_kernels_that_gate_are_never_locked_as_unavailable(self):
         for name in ("bookworm", "bookworm-backports"):
             self.assertFalse(prefetch.read_lock(name).get("unavailable"), name)

@@ -6,7 +6,6 @@ usage: pauses.py request SIZE                 JSON for pause.py on stdout; SIZE:
        pauses.py take MEASURED RESULT COMMIT  keeps what was measured
        pauses.py table RESULT                 Markdown of it
        pauses.py readme RESULT FILE           puts it between the two marks in a file
-       pauses.py plot RESULT PNG              a picture of it
 
 All times are guest instructions, a nanosecond each on the clock of the guest, shown in thousands.
 """
@@ -16,7 +15,6 @@ import pathlib
 import statistics
 import sys
 
-import chart
 import marks
 
 CLIENTS = ["write", "fsync", "names", "map"]
@@ -82,17 +80,6 @@ def table(result):
     return "\n".join(lines)
 
 
-def picture(result):
-    """The chart: for each client its longest operation without and with upgrades, and the pause."""
-    rows = []
-    for case, base in pairs(result):
-        load = "LOADED" if case["jobs"] else "IDLE"
-        bars = [("pause", max(pauses(case)))]
-        bars += [(name, c["seen"]["longest"]) for name, c in (("without", base), ("with", case)) if c and "seen" in c]
-        rows.append((f"{case['inodes']} {load} {case['client'].upper()}", bars))
-    return chart.chart("UPGRADES: LONGEST PAUSE AND LONGEST OPERATION, GUEST INSTRUCTIONS", rows)
-
-
 def between_marks(text, result):
     filled = marks.fill(text, "pauses", "./dev bench upgrade", table(result))
     if filled is None:
@@ -112,8 +99,6 @@ def main(arguments):
         case ["readme", result, file]:
             file = pathlib.Path(file)
             file.write_text(between_marks(file.read_text(), read(result)))
-        case ["plot", result, png]:
-            pathlib.Path(png).write_bytes(picture(read(result)))
         case _:
             sys.exit(__doc__)
 

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """What ./dev bench asks for, and what it makes of the answer.
 
-usage: report.py request SIZE [WORKLOAD...]         JSON for bench.py on stdout; SIZE: gate, quick, full, grow
+usage: report.py request SIZE [WORKLOAD...]         JSON for bench.py on stdout; SIZE: gate, short, quick, full, grow
        report.py take MEASURED RESULT COMMIT SIZE   checks and keeps the figures of a run
        report.py renew RESULT                       as request, for those of our file systems alone
        report.py renewed MEASURED RESULT COMMIT     keeps these, beside what is known of the others
        report.py accept MEASURED RESULT             keeps the figures that the gate of ./dev test compares with
        report.py grow MEASURED RESULT               keeps what operations cost in larger and larger directories
+       report.py scale MEASURED RESULT              keeps what 64 GiB and many inodes cost
        report.py table RESULT                       Markdown of the figures
-       report.py readme RESULT FILE                 puts it between the two marks in a file
+       report.py readme RESULT FILE OTHER...        puts it between the two marks in a file, with summaries of others
 
 Every figure is guest instructions per operation. Ratios of two of them compare how long the
 paths through the code are; they say nothing of caches, devices and many processors.
@@ -22,7 +23,7 @@ import sys
 
 import marks
 
-FORWARD = ["tmpfs", "ext4-ordered", "ext4-journal", "xv6", "xv6-fuse"]
+FORWARD = ["tmpfs", "ext4-ordered", "ext4-journal", "xv6", "xv6-prov", "xv6-fuse", "bindfs"]
 ANCHOR = "ext4-ordered"
 TREES = {
     "gate": ["include/uapi/linux/netfilter"],
@@ -50,8 +51,16 @@ def request(size, only=()):
     """What bench.py is to do."""
     if size == "grow":
         return {"size": "quick", "passes": [CONFIRMED[::-1]], "only": [GROW], "trees": []}
-    passes = {"gate": [["xv6"]], "quick": [FORWARD, CONFIRMED], "full": [FORWARD, FORWARD[::-1]]}
-    return {"size": size, "passes": passes[size], "only": list(only), "trees": TREES[size]}
+    passes = {"gate": [["xv6"]], "short": [FORWARD, CONFIRMED], "quick": [FORWARD, CONFIRMED], "full": [FORWARD, FORWARD[::-1]]}
+    # Other programs' opinions (fio, fs_mark) come with a whole run.
+    others = size != "gate" and not only
+    return numbers(size) | {"passes": passes[size], "only": list(only), "others": others}
+
+
+def numbers(size):
+    """How much of everything; a short run measures as much as the gate, on all file systems."""
+    size = "gate" if size == "short" else size
+    return {"size": size, "trees": TREES[size]}
 
 
 def spread(first, second):
@@ -81,13 +90,14 @@ def steady(passes):
 
 def ratios(costs, above, below):
     """Workload: the cost on ABOVE as a multiple of that on BELOW."""
-    pairs = ((w, cost, costs[below].get(w)) for w, cost in costs[above].items())
+    pairs = ((w, cost, costs[below].get(w)) for w, cost in costs.get(above, {}).items())
     return {w: cost / base for w, cost, base in pairs if base}
 
 
 def geomean(values):
+    """Their geometric mean; 0 of none."""
     values = list(values)
-    return math.exp(sum(map(math.log, values)) / len(values))
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else 0
 
 
 def summary(costs):
@@ -99,6 +109,8 @@ def summary(costs):
         "worst_workload": worst,
         "geomean_vs_ext4_journal": round(geomean(ratios(costs, "xv6", "ext4-journal").values()), 3),
         "geomean_fuse_vs_xv6": round(geomean(ratios(costs, "xv6-fuse", "xv6").values()), 3),
+        "geomean_bindfs_vs_xv6": round(geomean(ratios(costs, "bindfs", "xv6").values()), 3),
+        "geomean_recording_vs_xv6": round(geomean(ratios(costs, "xv6-prov", "xv6").values()), 3),
         "workloads": len(to_ext4),
     }
 
@@ -116,16 +128,17 @@ def take(measured, old, commit, size):
         "unsteady": unsteady,
         "gate": old.get("gate", {}),
         "growth": old.get("growth", {}),
+        "scale": old.get("scale", {}),
     }
 
 
 # What changes with this repository; the others change with the kernel.
-OURS = ["xv6", "xv6-fuse"]
+OURS = ["xv6", "xv6-prov", "xv6-fuse"]
 
 
 def renew(result):
     """A request as that of RESULT, without the others."""
-    return {"size": result["size"], "passes": [OURS, OURS[:1]], "only": [], "trees": TREES[result["size"]]}
+    return numbers(result["size"]) | {"passes": [OURS, OURS[:1]], "only": [], "others": True}
 
 
 def renewed(measured, old, commit):
@@ -143,24 +156,49 @@ def growth(measured):
     return {system: {w: round(cost) for w, cost in costs.items()} for system, costs in measured["passes"][0].items()}
 
 
+def growing(costs):
+    """Operation, sizes, and for each file system what the operation costs at these."""
+    names = list(dict.fromkeys(w.removeprefix(GROW).rpartition("_")[::2] for w in costs["xv6"]))
+    for operation in dict.fromkeys(operation for operation, _ in names):
+        sizes = [size for each, size in names if each == operation]
+        yield operation, sizes, {system: [costs[system][f"{GROW}{operation}_{size}"] for size in sizes] for system in costs}
+
+
 def growth_lines(result):
     """The growth as Markdown; nothing where it was not measured."""
-    costs = result.get("growth")
+    if not result.get("growth"):
+        return []
+    lines, before = [], None
+    for operation, sizes, costs in growing(result["growth"]):
+        if sizes != before:
+            about = "file (bytes" if sizes[0].endswith("m") else "directory (names"
+            head = "| operation | file system | " + " | ".join(sizes) + " | last / first |"
+            lines += ["", f"Growth with the {about} in it: {', '.join(sizes)}):", "", head, "|---|---|" + "--:|" * (len(sizes) + 1)]
+            before = sizes
+        for system, row in costs.items():
+            lines.append(f"| {operation} | {system} | " + " | ".join(map(short, row)) + f" | {row[-1] / row[0]:.2f} |")
+    return lines
+
+
+# What nixos-tests/scale.py measures.
+SCALE = {
+    "mount_new": "mount of an empty disk of 64 GiB, instructions",
+    "mount_used": "mount of 64 GiB with 20,000 files, instructions",
+    "mount_full_log": "the same with a full log of 128 MiB to recover, instructions",
+    "bytes_per_inode": "memory for each inode after stat, bytes",
+    "bytes_per_inode_read": "memory for each inode after open and read, bytes",
+}
+
+
+def scale_lines(result):
+    """Mounts, recovery and memory as Markdown; nothing where they were not measured."""
+    costs = result.get("scale")
     if not costs:
         return []
-    names = dict.fromkeys(w.removeprefix(GROW).rpartition("_")[::2] for w in costs["xv6"])
-    sizes = list(dict.fromkeys(size for _, size in names))
-    lines = [
-        "",
-        f"Growth with the directory (names in it: {', '.join(sizes)}):",
-        "",
-        "| operation | file system | " + " | ".join(sizes) + " | last / first |",
-        "|---|---|" + "--:|" * (len(sizes) + 1),
-    ]
-    for operation in dict.fromkeys(operation for operation, _ in names):
-        for system in costs:
-            row = [costs[system][f"{GROW}{operation}_{size}"] for size in sizes]
-            lines.append(f"| {operation} | {system} | " + " | ".join(map(short, row)) + f" | {row[-1] / row[0]:.2f} |")
+    lines = ["", "| what size costs | " + " | ".join(costs) + " | xv6 / ext4 |", "|---|" + "--:|" * (len(costs) + 1)]
+    for name, about in SCALE.items():
+        row = [cost[name] for cost in costs.values()]
+        lines.append(f"| {about} | " + " | ".join(map(short, row)) + f" | {costs['xv6'][name] / costs[ANCHOR][name]:.2f} |")
     return lines
 
 
@@ -173,38 +211,47 @@ def short(cost):
     return f"{cost:.0f}"
 
 
+def sentence(result):
+    """The summary in words."""
+    s = result["summary"]
+    means = {"FUSE / xv6": "geomean_fuse_vs_xv6", "bindfs / xv6": "geomean_bindfs_vs_xv6", "recording / xv6": "geomean_recording_vs_xv6"}
+    means["xv6 / ext4 journal"] = "geomean_vs_ext4_journal"
+    return (
+        f"Linux {result['release']}, size {result['size']}: {s['workloads']} workloads, geometric mean of xv6 / ext4 ordered"
+        f" {s['geomean_vs_ext4_ordered']:.2f}, the worst is {s['worst_workload']} with {s['worst_vs_ext4_ordered']:.2f}; "
+        + ", ".join(f"{label} {s[name]:.2f}" for label, name in means.items() if s.get(name))
+        + "."
+    )
+
+
 def table(result):
     """Markdown: a row for each workload, dearest against ext4 first."""
     costs = result["cost"]
-    to_ext4, to_fuse = ratios(costs, "xv6", ANCHOR), ratios(costs, "xv6-fuse", "xv6")
+    to_ext4 = ratios(costs, "xv6", ANCHOR)
+    compared = [to_ext4, ratios(costs, "xv6-prov", "xv6"), ratios(costs, "xv6-fuse", "xv6")]
 
     def number(system, w):
-        if w in costs[system]:
+        if w in costs.get(system, {}):
             return short(costs[system][w])
         return "unsteady" if f"{system}/{w}" in result["unsteady"] else "-"
 
     ratio = lambda values, w: f"{values[w]:.2f}" if w in values else "-"
     lines = [
-        "| workload | tmpfs | ext4 ordered | ext4 journal | xv6 | xv6 by FUSE | xv6 / ext4 ordered | FUSE / xv6 |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| workload | tmpfs | ext4 ordered | ext4 journal | xv6 | xv6 recording | xv6 by FUSE | bindfs over ext4"
+        " | xv6 / ext4 ordered | recording / xv6 | FUSE / xv6 |",
+        "|---|" + "--:|" * 10,
     ]
     names = dict.fromkeys(w for workloads in costs.values() for w in workloads)
     for w in sorted(names, key=lambda w: -to_ext4.get(w, 0)):
-        cells = [number(system, w) for system in FORWARD] + [ratio(to_ext4, w), ratio(to_fuse, w)]
+        cells = [number(system, w) for system in FORWARD] + [ratio(values, w) for values in compared]
         lines.append(f"| {w} | " + " | ".join(cells) + " |")
-    s = result["summary"]
-    lines += [
-        "",
-        f"Linux {result['release']}, size {result['size']}: {s['workloads']} workloads, geometric mean of xv6 / ext4 ordered"
-        f" {s['geomean_vs_ext4_ordered']:.2f}, the worst is {s['worst_workload']} with {s['worst_vs_ext4_ordered']:.2f};"
-        f" FUSE / xv6 {s['geomean_fuse_vs_xv6']:.2f}, xv6 / ext4 journal {s['geomean_vs_ext4_journal']:.2f}.",
-    ]
-    return "\n".join(lines + growth_lines(result))
+    return "\n".join([*lines, "", sentence(result)] + growth_lines(result) + scale_lines(result))
 
 
-def between_marks(text, result):
-    """TEXT with the table of RESULT between its marks."""
-    filled = marks.fill(text, "bench", "./dev bench", table(result))
+def between_marks(text, result, others=()):
+    """TEXT with the table of RESULT between its marks, and what the OTHERS, on other kernels, come to."""
+    lines = [line for other in others for line in ("", sentence(other))]
+    filled = marks.fill(text, "bench", "./dev bench", "\n".join([table(result), *lines]))
     if filled is None:
         raise Refused("the file has no marks for the table")
     return filled
@@ -221,7 +268,7 @@ def write(path, value):
 
 def main(arguments):
     match arguments:
-        case ["request", size, *only] if size in TREES:
+        case ["request", size, *only] if size in [*TREES, "short"]:
             print(json.dumps(request(size, only)))
         case ["take", measured, result, commit, size]:
             write(result, take(read(measured), read(result), commit, size))
@@ -234,11 +281,14 @@ def main(arguments):
             write(result, read(result) | {"gate": gate})
         case ["grow", measured, result]:
             write(result, read(result) | {"growth": growth(read(measured))})
+        case ["scale", measured, result]:
+            write(result, read(result) | {"scale": read(measured)["scale"]})
         case ["table", result]:
             print(table(read(result)))
-        case ["readme", result, file]:
+        case ["readme", result, file, *others]:
             file = pathlib.Path(file)
-            file.write_text(between_marks(file.read_text(), read(result)))
+            others = filter(None, (read(other) for other in others if other != result))
+            file.write_text(between_marks(file.read_text(), read(result), others))
         case _:
             sys.exit(__doc__)
 

@@ -2,9 +2,7 @@
 """Figures are kept only where two passes confirm them, and sums of them are right."""
 
 import unittest
-import xml.etree.ElementTree
 
-import plot
 import report
 
 
@@ -29,7 +27,7 @@ class Figures(unittest.TestCase):
     def test_too_many_such_lines_are_refused(self):
         first, again = passes()
         again["tmpfs"] = {w: cost * 2 for w, cost in again["tmpfs"].items()}
-        with self.assertRaisesRegex(report.Refused, "11 of 55 lines"):
+        with self.assertRaisesRegex(report.Refused, "11 of 77 lines"):
             report.steady([first, again])
 
     def test_what_the_second_pass_leaves_out_counts_once(self):
@@ -56,7 +54,9 @@ class Figures(unittest.TestCase):
     def test_the_table_says_where_there_is_no_figure(self):
         result = report.take({"release": "r", "passes": passes(2.0)}, {}, "c", "quick")
         row = next(line for line in report.table(result).splitlines() if line.startswith("| a "))
-        self.assertEqual(row, "| a | 1.00k | 2.00k | 3.00k | unsteady | 5.00k | - | - |")
+        self.assertEqual(row, "| a | 1.00k | 2.00k | 3.00k | unsteady | 5.00k | 6.00k | 7.00k | - | - | - |")
+        row = next(line for line in report.table(result).splitlines() if line.startswith("| b "))
+        self.assertEqual(row, "| b | 1.00k | 2.00k | 3.00k | 4.00k | 5.00k | 6.00k | 7.00k | 2.00 | 1.25 | 1.50 |")
 
     def test_our_file_systems_can_be_measured_again_alone(self):
         old = report.take({"release": "r", "passes": passes()}, {"gate": {"a": 1}}, "c", "quick")
@@ -76,15 +76,33 @@ class Figures(unittest.TestCase):
         self.assertIn("| create | xv6 | 2.00k | 3.00k | 1.50 |", report.table(result).splitlines())
         self.assertIn("| unlink | ext4-ordered | 10 | 30 | 3.00 |", report.table(result).splitlines())
         self.assertNotIn("Growth", report.table(result | {"growth": {}}))
-        page = plot.page([("6.12", result)])
-        self.assertEqual(page.count("<svg"), 4)
-        xml.etree.ElementTree.fromstring(page.partition("\n")[2].replace('<meta charset="utf-8">', ""))
+
+    def test_what_size_costs_is_shown_beside_ext4(self):
+        scale = {system: {name: cost * 1000 for name in report.SCALE} for system, cost in (("ext4-ordered", 1), ("xv6", 2))}
+        result = report.take({"release": "r", "passes": passes()}, {"scale": scale}, "c", "quick")
+        made = report.table(result).splitlines()
+        self.assertIn("| what size costs | ext4-ordered | xv6 | xv6 / ext4 |", made)
+        self.assertIn("| memory for each inode after stat, bytes | 1.00k | 2.00k | 2.00 |", made)
+        self.assertNotIn("what size costs", report.table(result | {"scale": {}}))
+
+    def test_files_and_directories_grow_apart(self):
+        lines = {"grow_create_1k": 1.0, "grow_create_100k": 1.0, "grow_read_1m": 1.0, "grow_read_1g": 2.0, "grow_read_8g": 3.0}
+        grown = report.growth({"passes": [{"xv6": lines}]})
+        sizes = {operation: sizes for operation, sizes, _ in report.growing(grown)}
+        self.assertEqual(sizes, {"create": ["1k", "100k"], "read": ["1m", "1g", "8g"]})
+        made = report.growth_lines({"growth": grown})
+        self.assertIn("| operation | file system | 1m | 1g | 8g | last / first |", made)
+        self.assertIn("| read | xv6 | 1 | 2 | 3 | 3.00 |", made)
 
     def test_the_table_goes_between_the_marks(self):
         result = report.take({"release": "r", "passes": passes()}, {}, "c", "quick")
         text = "before\n<!-- bench: made by ./dev bench -->\nold\n<!-- end of bench -->\nafter\n"
         made = report.between_marks(text, result)
         self.assertEqual(made, text.replace("old", report.table(result)))
+        other = report.take({"release": "7.3.4", "passes": passes()}, {}, "c", "quick")
+        made = report.between_marks(text, result, [other])
+        self.assertTrue(made.endswith("\n\n" + report.sentence(other) + "\n<!-- end of bench -->\nafter\n"), made)
+        self.assertIn("Linux 7.3.4, size quick: 11 workloads", made)
         with self.assertRaises(report.Refused):
             report.between_marks("no marks", result)
 
