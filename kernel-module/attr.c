@@ -127,7 +127,7 @@ int bento_leaf_setattr(struct inode *inode, const struct bento_setattr *set, u32
 {
 	u64 needs = BENTO_OPS_SETATTR | (set->mask & BENTO_SET_FLAGS ? BENTO_OPS_FLAGS : 0);
 	struct bento_inode *bi = BENTO_I(inode);
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 

@@ -45,6 +45,15 @@
 #include <linux/pagevec.h>
 #endif
 
+/* A variable that is filled field by field, where all others are zeroed first. */
+#ifndef __uninitialized
+#if __has_attribute(__uninitialized__)
+#define __uninitialized			__attribute__((__uninitialized__))
+#else
+#define __uninitialized
+#endif
+#endif
+
 /* Mount idmap: the first argument of most inode operations. */
 #if BENTO_KERNEL_GE(6, 3)
 typedef struct mnt_idmap bento_idmap;

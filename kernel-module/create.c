@@ -82,7 +82,7 @@ static int bento_make_leaf(struct inode *dir, struct inode *inode, u32 op,
 			   const struct bento_make_in *in)
 {
 	struct bento_entry entry = { };
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 

@@ -26,7 +26,7 @@ struct bento_readdir {
 static int bento_leaf_readdir(struct inode *dir, loff_t pos, struct bento_readdir *rd)
 {
 	u64 node, cookie = pos <= BENTO_POS_START ? 0 : pos - 1;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	rd->used = 0;

@@ -78,7 +78,7 @@ static struct dentry *bento_fh_to_parent(struct super_block *sb, struct fid *fid
 static struct dentry *bento_get_parent(struct dentry *child)
 {
 	struct inode *dir = d_inode(child);
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node, ino = 0;
 	int err;
 

@@ -21,7 +21,7 @@
 
 static bool bento_can_write(struct inode *inode)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	bool has;
 
 	if (bento_enter(&call, BENTO_OP_WRITE, 0, BENTO_M(inode->i_sb)))
@@ -35,7 +35,7 @@ static bool bento_can_write(struct inode *inode)
 /* Returns the number of bytes, 1..@len, or -errno. */
 static int bento_leaf_write(struct inode *inode, loff_t pos, const u8 *data, u32 len, u32 flags)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int ret;
 
@@ -52,7 +52,7 @@ static int bento_leaf_write(struct inode *inode, loff_t pos, const u8 *data, u32
 
 static int bento_leaf_read(struct inode *inode, loff_t pos, u8 *data, u32 len)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int ret;
 

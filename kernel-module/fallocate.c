@@ -23,7 +23,7 @@
 static int bento_leaf_fallocate_step(struct inode *inode, const struct bento_fallocate_in *in)
 {
 	struct bento_inode *bi = BENTO_I(inode);
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 

@@ -281,7 +281,7 @@ int bento_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 int bento_leaf_fsync(struct inode *inode, bool datasync)
 {
 	struct block_device *bdev = inode->i_sb->s_bdev;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	bool has;
 	u64 node;
 	int err;

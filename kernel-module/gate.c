@@ -169,27 +169,52 @@ static noinline int bento_gate_wait(struct bento_mount *bm, u32 flags)
 
 /* -------------------------------------------------------------- leaf calls */
 
+/* Operations that do not care who asks, and when: nothing of that is looked up for them. */
+#define BENTO_ANONYMOUS_OPS							\
+	(BIT_ULL(BENTO_OP_STATFS) | BIT_ULL(BENTO_OP_LOAD) |			\
+	 BIT_ULL(BENTO_OP_DROP_NODE) | BIT_ULL(BENTO_OP_GETATTR) |		\
+	 BIT_ULL(BENTO_OP_READLINK) | BIT_ULL(BENTO_OP_MAP) |			\
+	 BIT_ULL(BENTO_OP_GETXATTR) | BIT_ULL(BENTO_OP_LISTXATTR))
+static_assert(BENTO_OP_MAX <= 64);
+
+static noinline void bento_call_request(struct bento_cx *cx, struct user_namespace *ns)
+{
+	struct timespec64 now;
+
+	/* Numbers are what they are in the first namespace. */
+	if (likely(ns == &init_user_ns)) {
+		cx->uid = __kuid_val(current_fsuid());
+		cx->gid = __kgid_val(current_fsgid());
+	} else {
+		cx->uid = from_kuid_munged(ns, current_fsuid());
+		cx->gid = from_kgid_munged(ns, current_fsgid());
+	}
+	cx->pid = current->tgid;
+	ktime_get_coarse_real_ts64(&now);
+	cx->now.sec = now.tv_sec;
+	cx->now.nsec = now.tv_nsec;
+	memcpy(cx->comm, current->comm, sizeof(cx->comm));
+}
+
+/* Sets every field of @call that anybody may read: calls are not zeroed before. */
 static __always_inline void bento_call_begin(struct bento_call *call, u32 op)
 {
 	struct bento_cx *cx = &call->cx;
-	struct super_block *sb = call->bm->sb;
-	struct timespec64 now;
 
-	ktime_get_coarse_real_ts64(&now);
 	cx->task = (u64)(unsigned long)current;
 	cx->inst = (u64)(unsigned long)call->inst;
 	cx->op = op;
 	cx->flags = 0;
+	cx->uid = 0;
+	cx->gid = 0;
+	cx->pid = 0;
+	cx->pad = 0;
+	cx->now = (struct bento_time) { };
+	memset(cx->comm, 0, sizeof(cx->comm));
+	if (!(BENTO_ANONYMOUS_OPS & BIT_ULL(op)))
+		bento_call_request(cx, call->bm->sb->s_user_ns);
 	call->start = 0;
 	call->made = 0;
-	cx->uid = from_kuid_munged(sb->s_user_ns, current_fsuid());
-	cx->gid = from_kgid_munged(sb->s_user_ns, current_fsgid());
-	cx->pid = current->tgid;
-	cx->pad = 0;
-	cx->now.sec = now.tv_sec;
-	cx->now.nsec = now.tv_nsec;
-	cx->now.pad = 0;
-	memcpy(cx->comm, current->comm, sizeof(cx->comm));
 	call->fs = call->inst->fs;
 	call->nofs = memalloc_nofs_save();
 	/* Last: from here on the panic handler can find this context. */

@@ -26,8 +26,8 @@ struct bento_call {
 
 /*
  * Starts a leaf call: waits at the gate while an upgrade runs, opens the NOFS scope and
- * fills the context (ids of the caller, current time; callers may overwrite cx.uid,
- * cx.gid). May sleep. Returns 0, -EIO (instance failed) or, without NOKILL, -EINTR.
+ * fills the context (ids of the caller, current time, where the operation cares; callers may
+ * overwrite cx.uid, cx.gid). May sleep. Returns 0, -EIO (instance failed) or, without NOKILL, -EINTR.
  */
 int bento_enter(struct bento_call *call, u32 op, u32 flags, struct bento_mount *bm);
 

@@ -117,7 +117,7 @@ static int bento_inode_load(struct inode *inode, const struct timespec64 *orphan
 {
 	struct bento_mount *bm = BENTO_M(inode->i_sb);
 	struct bento_entry entry = { };
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	err = bento_enter(&call, BENTO_OP_LOAD, 0, bm);
@@ -200,7 +200,7 @@ void bento_free_orphan(struct super_block *sb, u64 ino, struct timespec64 when)
 static void bento_forget(struct inode *inode)
 {
 	struct bento_mount *bm = BENTO_M(inode->i_sb);
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 

@@ -46,7 +46,7 @@ static int bento_check_mount_out(struct bento_inst *inst, const struct bento_mou
 int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in)
 {
 	struct bento_mount_out out = {};
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	in->dev = &inst->dev;
@@ -66,7 +66,7 @@ int bento_inst_start(struct bento_inst *inst, u32 op, struct bento_mount_in *in)
 
 void bento_inst_end(struct bento_inst *inst)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 
 	if (!inst->fs)
 		return;

@@ -26,7 +26,7 @@ static long bento_ioctl_shutdown(struct super_block *sb, __u32 __user *arg)
 /* One step of a trim. Nothing reaches the device while the file system is frozen. */
 static int bento_leaf_trim(struct super_block *sb, struct bento_trim *range)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	sb_start_write(sb);

@@ -50,7 +50,7 @@ static void bento_log_unlock(struct bento_log *log)
 
 static void bento_file_event(struct file *file, u32 kind)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 
 	/* It is the file's user who is recorded, not the event that is allowed: errors end here. */
@@ -214,7 +214,7 @@ static int bento_log_fetch(struct bento_call *call, struct bento_log_drain *io)
 static int bento_log_batch(struct bento_mount *bm)
 {
 	struct bento_log_drain io = { };
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	err = bento_enter(&call, BENTO_OP_DRAIN_LOG, BENTO_ENTER_NOKILL, bm);
@@ -233,7 +233,7 @@ static int bento_log_batch(struct bento_mount *bm)
 static void bento_log_refresh(struct bento_mount *bm)
 {
 	struct bento_attr attr;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	struct inode *inode;
 	u64 node;
 	u32 i;
@@ -260,7 +260,7 @@ static void bento_log_refresh(struct bento_mount *bm)
 static int bento_leaf_start_log(struct bento_mount *bm, struct inode *root,
 				struct bento_log_start *out, u32 *number)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 
@@ -398,7 +398,7 @@ void bento_log_hold(struct bento_mount *bm)
 void bento_log_take(struct bento_inst *old)
 {
 	struct bento_mount *bm = old->bm;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 
 	if (!READ_ONCE(bm->log.on) || !bm->log.buf || bm->log.started != old->number)
 		return;

@@ -93,7 +93,7 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
 	u64 mask = i_blocksize(inode) - 1, start = pos & ~mask;
 	u64 end = min_t(u64, pos + len, inode->i_sb->s_maxbytes);
 	bool alloc = flags & BENTO_MAP_ALLOCATE;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 
@@ -193,7 +193,7 @@ int bento_commit(struct inode *inode, loff_t off, loff_t len, bool unwritten)
 {
 	struct bento_inode *bi = BENTO_I(inode);
 	u64 mask = i_blocksize(inode) - 1, start, end, node;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	loff_t size;
 	int err = 0;
 

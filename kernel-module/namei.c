@@ -23,7 +23,7 @@ void bento_dir_changed(struct inode *dir)
 static struct dentry *bento_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct inode *inode = NULL;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node, ino = 0;
 	int err;
 
@@ -58,7 +58,7 @@ static int bento_link(struct dentry *old, struct inode *dir, struct dentry *dent
 {
 	struct inode *inode = d_inode(old);
 	bool nameless = !inode->i_nlink;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 dir_node, node;
 	int err;
 
@@ -92,7 +92,7 @@ static int bento_remove(struct inode *dir, struct dentry *dentry, u32 op)
 {
 	const struct qstr *name = &dentry->d_name;
 	struct inode *inode = d_inode(dentry);
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 dir_node, node;
 	int err;
 
@@ -177,7 +177,7 @@ static int bento_rename(bento_idmap *idmap, struct inode *old_dir, struct dentry
 		.old_name = old->d_name.name, .old_name_len = old->d_name.len,
 		.new_name = new->d_name.name, .new_name_len = new->d_name.len,
 	};
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
@@ -214,7 +214,7 @@ static int bento_rename(bento_idmap *idmap, struct inode *old_dir, struct dentry
 
 static int bento_leaf_readlink(struct inode *inode, char *buf)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int ret;
 

@@ -9,7 +9,7 @@
 
 static void bento_node_free(struct bento_inst *inst, u64 node)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 
 	bento_enter_inst(&call, BENTO_OP_DROP_NODE, inst);
 	inst->ops->drop_node(&call.cx, node);
@@ -176,7 +176,7 @@ int bento_node_load(struct bento_call *call, struct inode *inode, u64 *node)
 
 int bento_refit(struct inode *inode)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int err;
 

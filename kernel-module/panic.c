@@ -120,7 +120,7 @@ static void bento_panic_report(const struct bento_cx *cx, const struct bento_ins
 	const char *id = inst->bm->id;
 
 	pr_err("%s: %s panicked in %s of process %u: %*pE\n", id, bento_build_id(inst->build),
-	       bento_op_name(cx->op), cx->pid, (int)min(len, 512U), text);
+	       bento_op_name(cx->op), current->tgid, (int)min(len, 512U), text);
 	bento_backtrace(id);
 	bento_last_error_panic(inst->bm, cx->op, text, len);
 	/* The instance of a mount or an upgrade that has not succeeded yet serves nobody. */

@@ -36,7 +36,7 @@ static void bento_prepare_put(struct bento_prepare *p)
 /* PREPARE or TRY_EXPORT, by @op. */
 static int bento_prepare_leaf(struct bento_mount *bm, u32 op, struct bento_state *state)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	err = bento_enter(&call, op, 0, bm);

@@ -176,7 +176,7 @@ static bool bento_orphan_add(struct bento_orphans *orphans, u64 ino)
  */
 static void bento_collect_orphans(struct bento_inst *new, struct bento_orphans *orphans)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 from = 1, ino;
 	int err;
 
@@ -222,7 +222,7 @@ int bento_repair(struct bento_inst *old, struct bento_inst *new, struct bento_or
 /* Does the directory on disk still have this entry? Only a clear "no" counts. */
 static bool bento_dentry_stale(struct inode *dir, struct dentry *dentry)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node, ino = 0;
 	int err;
 

@@ -26,7 +26,7 @@ static void bento_forget_blocks(struct super_block *sb)
 
 int bento_leaf_sync(struct bento_mount *bm)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	err = bento_enter(&call, BENTO_OP_SYNC, BENTO_ENTER_NOKILL, bm);
@@ -102,7 +102,7 @@ static int bento_statfs(struct dentry *dentry, struct kstatfs *stat)
 {
 	struct super_block *sb = dentry->d_sb;
 	struct bento_statfs out = {};
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	err = bento_enter(&call, BENTO_OP_STATFS, 0, BENTO_M(sb));
@@ -130,7 +130,7 @@ static int bento_statfs(struct dentry *dentry, struct kstatfs *stat)
 static void bento_mount_shut(struct bento_mount *bm)
 {
 	struct bento_inst *inst = bm->inst;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	int err;
 
 	if (bm->shut)

@@ -207,7 +207,7 @@ static int bento_upgrade_rehearse(struct bento_mount *bm, struct bento_upgrade *
 static int bento_upgrade_export(struct bento_upgrade *up)
 {
 	struct bento_inst *old = up->old;
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 
 	up->step = "export";
 	up->state.len = 0;

@@ -27,7 +27,7 @@
  */
 int bento_getxattr(struct inode *inode, const char *name, void *buf, size_t len)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int ret;
 
@@ -78,7 +78,7 @@ int bento_setxattr(struct inode *inode, const char *name, const void *value, siz
 		.value = len ? value : NULL, .value_len = len,
 	};
 	struct bento_setattr set = { .mask = BENTO_SET_MODE, .mode = mode ? *mode & S_IALLUGO : 0 };
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u32 how = 0;
 	u64 node;
 	int err;
@@ -151,7 +151,7 @@ bento_xattr_handlers bento_xattrs[] = {
 
 static int bento_leaf_listxattr(struct inode *inode, char *buf, u32 len)
 {
-	struct bento_call call;
+	struct bento_call call __uninitialized;
 	u64 node;
 	int ret;
 

@@ -46,7 +46,10 @@ struct bento_time {
 	__u32 pad;
 };
 
-/* Context of one leaf call; lives on the stack of the caller in bentofs. */
+/*
+ * Context of one leaf call; lives on the stack of the caller in bentofs. What tells who asks and
+ * when (uid to comm) is 0 for statfs, load, drop_node, getattr, readlink, map, getxattr, listxattr.
+ */
 struct bento_cx {
 	__u64 magic;		/* secret ^ address while the call runs, else 0 */
 	__u64 task;		/* address of the task_struct */
