@@ -2,10 +2,12 @@
 /*
  * Space taken ahead: a file that grows write by write gets its next blocks by one call.
  *
- * From the fifth append of one size on, more space is asked for than is written: as much as
- * the file has, between 64 KiB and 1 MiB. It is unwritten, so nothing else changes: the appends
- * that follow find it in bento_inode.last and call nobody, and data becomes readable by its
- * commit as ever. A crash leaves it behind the end of the file, where it shows nothing.
+ * From the fifth append of one size on, and the third since the file was closed by its last
+ * writer, more space is asked for than is written: as much as the file has, between 64 KiB and
+ * 1 MiB. (Who opens a file for a line or two, as a log, would give it back each time.) It is
+ * unwritten, so nothing else changes: the appends that follow find it in bento_inode.last and
+ * call nobody, and data becomes readable by its commit as ever. A crash leaves it behind the end
+ * of the file, where it shows nothing.
  *
  * Everything between the end of the file and bento_inode.ahead_end was taken so, or is a hole:
  * the next append begins at the end, and whoever else touches what lies behind the end, as
@@ -19,12 +21,22 @@
 #define BENTO_AHEAD_MAX	(1U << 20)
 /* One taking may be so large a part of the free space. */
 #define BENTO_AHEAD_SHARE	64
+/* So many appends since the last close get what they ask for and no more. */
+#define BENTO_AHEAD_AFTER	2
 
-/* Is a write of @len bytes at @pos one append of several? Caller holds i_rwsem. */
+/* Is a write of @len bytes at @pos one append of several? It is counted. Caller holds i_rwsem. */
 bool bento_ahead_wanted(struct inode *inode, loff_t pos, u64 len)
 {
-	return pos == i_size_read(inode) && pos >= BENTO_AHEAD_MIN / 4 && len < BENTO_AHEAD_MAX &&
-	       (u64)pos >= 4 * len;
+	struct bento_inode *bi = BENTO_I(inode);
+	u8 appends = READ_ONCE(bi->appends);
+
+	if (pos != i_size_read(inode))
+		return false;
+	if (appends < BENTO_AHEAD_AFTER) {
+		WRITE_ONCE(bi->appends, appends + 1);
+		return false;
+	}
+	return pos >= BENTO_AHEAD_MIN / 4 && len < BENTO_AHEAD_MAX && (u64)pos >= 4 * len;
 }
 
 /**
@@ -73,7 +85,11 @@ void bento_ahead_close(struct inode *inode)
 {
 	struct super_block *sb = inode->i_sb;
 
-	if (likely(!READ_ONCE(BENTO_I(inode)->ahead_end)) || atomic_read(&inode->i_writecount) > 1)
+	if (atomic_read(&inode->i_writecount) > 1)
+		return;
+	/* Without i_rwsem: what counts at this moment is lost or stays, and either will do. */
+	WRITE_ONCE(BENTO_I(inode)->appends, 0);
+	if (likely(!READ_ONCE(BENTO_I(inode)->ahead_end)))
 		return;
 	/* Where one of these would have to wait, the eviction of the inode does it. */
 	if (!sb_start_write_trylock(sb))

@@ -319,6 +319,7 @@ struct bento_inode {
 	struct bento_map last;		/* the last answer of the file system */
 	loff_t disk_size;		/* i_size on disk; moves by commit() and setattr(SIZE) */
 	loff_t ahead_end;		/* end of the space taken ahead (ahead.c); 0: none; i_rwsem */
+	u8 appends;			/* since the last writer closed it, up to a few */
 
 	/* Writeback (aops.c). */
 	spinlock_t ioend_lock;		/* irq-safe */

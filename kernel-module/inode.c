@@ -62,6 +62,7 @@ struct inode *bento_alloc_inode(struct super_block *sb)
 	bi->last = (struct bento_map) { };
 	bi->disk_size = 0;
 	bi->ahead_end = 0;
+	bi->appends = 0;
 	bi->repaired = false;
 	bi->unflushed = false;
 	return &bi->vfs_inode;
