@@ -28,10 +28,10 @@ bento-objtool = $(objtool) $(objtool-args) --link $@ 2>$@.log || true; \
 	if [ -s $@.log ]; then cat $@.log >&2; rm -f $@; exit 1; fi; \
 	rm -f $@.log
 
-# The most stack that an operation of the file system may use, a panic at its deepest point
-# included: the kernel has 16 KiB, of which its own code above and below needs the larger part. And
-# that of a mount or the import of an upgrade, which have little above them.
-bento-stack-limits := -v limit=6400 -v first_limit=9728
+# The most stack that a call into the file system may use, a panic at its deepest point included:
+# the kernel has 16 KiB, of which its own code above and below needs the larger part. stack.awk can
+# allow mounts and imports more, which have little above them; they need no more.
+bento-stack-limits := -v limit=6144 -v first_limit=6144
 bento-stack = $(OBJDUMP) -dr --no-show-raw-insn $@ | \
 	$(AWK) $(bento-stack-limits) -f $(bento-here)/stack.awk >&2 || { rm -f $@; exit 1; }
 

@@ -7,6 +7,7 @@
 //! is on the disk.
 
 use crate::Xv6;
+use crate::checksum::Checked;
 use crate::orphan;
 use crate::space::{Counts, Space};
 use crate::trim::Discards;
@@ -14,7 +15,7 @@ use crate::vfs::check_options;
 use crate::volume::Volume;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use bento::{BlockDevice, Errno, MountOptions, Result, StateReader, StateWriter, Upgrade};
+use bento::{BlockDevice, BlockNo, Errno, MountOptions, Result, StateReader, StateWriter, Upgrade};
 use core::ops::RangeInclusive;
 use journal::Journal;
 
@@ -80,7 +81,7 @@ impl<D: BlockDevice> Upgrade for Xv6<D> {
     }
 }
 
-/// The volume as the exporting instance had it.
+/// The volume as the exporting instance had it. (In several functions, for kernel stacks are small.)
 #[inline(never)]
 fn resume<D: BlockDevice>(
     dev: D,
@@ -89,11 +90,29 @@ fn resume<D: BlockDevice>(
 ) -> Result<Box<Volume<D>>> {
     let read_only = read_only || dev.read_only();
     let (dev, geometry) = Volume::checked(dev, read_only)?;
+    let journal = continued(dev, geometry.log(), read_only, state)?;
+    let volume = Volume::uncounted(journal, read_only)?;
+    take_counts(&volume, state)?;
+    Ok(volume)
+}
+
+#[inline(never)]
+fn continued<D: BlockDevice>(
+    dev: Checked<D>,
+    (log, blocks): (BlockNo, u64),
+    read_only: bool,
+    state: &StateReader<'_>,
+) -> Result<Box<Journal<Checked<D>>>> {
+    Journal::import(dev, log, blocks, read_only, state, TAG_JOURNAL).map(Box::new)
+}
+
+#[inline(never)]
+fn take_counts<D: BlockDevice>(volume: &Volume<D>, state: &StateReader<'_>) -> Result {
+    let geometry = &volume.sup.geometry;
     let inodes = decode(state.find(TAG_INODES), geometry.inode_map_blocks())?;
     let blocks = decode(state.find(TAG_BLOCKS), geometry.block_map_blocks())?;
-    let (log, log_blocks) = geometry.log();
-    let journal = Journal::import(dev, log, log_blocks, read_only, state, TAG_JOURNAL)?;
-    Volume::assemble(journal, Space::new(blocks, inodes), read_only)
+    *volume.space.lock()? = Space::new(blocks, inodes);
+    Ok(())
 }
 
 fn encode(counts: &Counts) -> Result<Vec<u8>> {

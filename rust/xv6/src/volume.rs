@@ -40,7 +40,7 @@ pub(crate) struct Volume<D: BlockDevice> {
     pub(crate) sup: Super,
     sums: Sums,
     pub(crate) names: NameHash,
-    pub(crate) journal: Journal<Checked<D>>,
+    pub(crate) journal: Box<Journal<Checked<D>>>,
     pub(crate) space: Mutex<Space>,
     pub(crate) read_only: bool,
     /// What a crash left in the log was not replayed: the disk is shown as it is.
@@ -70,23 +70,22 @@ impl<D: BlockDevice> ReadBlock for Volume<D> {
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// Recovers the journal and counts free space.
-    #[inline(never)]
+    /// The volume on a device. (What holds large values on the way is a function of its own, here
+    /// and below, for kernel stacks are small.)
     pub(crate) fn open(dev: D, options: &MountOptions<'_>) -> Result<Box<Self>> {
         if options.no_recovery {
             return Self::open_unrecovered(dev, options.read_only);
         }
         let read_only = options.read_only || dev.read_only();
-        let (dev, before) = Self::checked(dev, read_only)?;
-        let (log, log_blocks) = before.log();
-        let journal = Journal::open(dev, log, log_blocks, read_only)?;
-        // Recovery may have written any block.
-        if Super::geometry_of(journal.device(), read_only)? != before {
-            return Err(CorruptKind::SuperGeometry.at(BlockNo(layout::SUPER_BLOCK)));
-        }
-        let volume = Self::assemble(journal, Space::empty(), read_only)?;
-        let counted = Space::count(&*volume)?;
-        *volume.space.lock()? = counted;
+        Self::open_recovered(dev, read_only)
+    }
+
+    /// Recovers the journal and counts free space.
+    #[inline(never)]
+    fn open_recovered(dev: D, read_only: bool) -> Result<Box<Self>> {
+        let journal = Self::recovered(dev, read_only)?;
+        let volume = Self::uncounted(journal, read_only)?;
+        volume.count()?;
         Ok(volume)
     }
 
@@ -97,13 +96,10 @@ impl<D: BlockDevice> Volume<D> {
             log::error!("without recovery a file system can only be mounted read-only");
             return Err(Errno::EINVAL);
         }
-        let (dev, geometry) = Self::checked(dev, read_only)?;
-        let (log, log_blocks) = geometry.log();
-        let journal = Journal::open_unrecovered(dev, log, log_blocks)?;
-        let mut volume = Self::assemble(journal, Space::empty(), read_only)?;
+        let mut volume = Self::uncounted(Self::unrecovered(dev)?, read_only)?;
         volume.unrecovered = true;
-        match Space::count(&*volume) {
-            Ok(counted) => *volume.space.lock()? = counted,
+        match volume.count() {
+            Ok(()) => {}
             // The crash may have cut a bitmap in two, and nobody needs the counts here.
             Err(Errno::EUCLEAN) => log::warn!("free space is not known before recovery"),
             Err(error) => return Err(error),
@@ -111,18 +107,39 @@ impl<D: BlockDevice> Volume<D> {
         Ok(volume)
     }
 
-    /// The device with verification of what is read from it, and where everything lies.
+    /// The journal, when what was in its log is on the disk.
     #[inline(never)]
-    pub(crate) fn checked(dev: D, read_only: bool) -> Result<(Checked<D>, Geometry)> {
-        let sup = Super::read(&dev, read_only)?;
-        Ok((Checked::new(dev, sup.sums(), sup.geometry), sup.geometry))
+    fn recovered(dev: D, read_only: bool) -> Result<Box<Journal<Checked<D>>>> {
+        let (dev, before) = Self::checked(dev, read_only)?;
+        let journal = Self::replayed(dev, before.log(), read_only)?;
+        // Recovery may have written any block.
+        if Super::geometry_of(journal.device(), read_only)? != before {
+            return Err(CorruptKind::SuperGeometry.at(BlockNo(layout::SUPER_BLOCK)));
+        }
+        Ok(journal)
     }
 
-    /// A volume from its parts. (A function of its own, for kernel stacks are small.)
     #[inline(never)]
-    pub(crate) fn assemble(
-        journal: Journal<Checked<D>>,
-        space: Space,
+    fn replayed(
+        dev: Checked<D>,
+        (log, blocks): (BlockNo, u64),
+        read_only: bool,
+    ) -> Result<Box<Journal<Checked<D>>>> {
+        Journal::open(dev, log, blocks, read_only).map(Box::new)
+    }
+
+    /// The journal of a log that nobody looks at.
+    #[inline(never)]
+    fn unrecovered(dev: D) -> Result<Box<Journal<Checked<D>>>> {
+        let (dev, geometry) = Self::checked(dev, true)?;
+        let (log, log_blocks) = geometry.log();
+        Journal::open_unrecovered(dev, log, log_blocks).map(Box::new)
+    }
+
+    /// A volume that does not know yet how much space is free.
+    #[inline(never)]
+    pub(crate) fn uncounted(
+        journal: Box<Journal<Checked<D>>>,
         read_only: bool,
     ) -> Result<Box<Self>> {
         let sup = Super::read(journal.device(), read_only)?;
@@ -131,12 +148,27 @@ impl<D: BlockDevice> Volume<D> {
             names: NameHash::new(&sup.uuid),
             sup,
             journal,
-            space: Mutex::of(locks::SPACE, space),
+            space: Mutex::of(locks::SPACE, Space::empty()),
             read_only,
             unrecovered: false,
             orphans_left: Mutex::of(locks::ORPHANS, Vec::new()),
             discards: Discards::new(false),
         }))
+    }
+
+    /// Counts free space.
+    #[inline(never)]
+    fn count(&self) -> Result {
+        let counted = Space::count(self)?;
+        *self.space.lock()? = counted;
+        Ok(())
+    }
+
+    /// The device with verification of what is read from it, and where everything lies.
+    #[inline(never)]
+    pub(crate) fn checked(dev: D, read_only: bool) -> Result<(Checked<D>, Geometry)> {
+        let sup = Super::read(&dev, read_only)?;
+        Ok((Checked::new(dev, sup.sums(), sup.geometry), sup.geometry))
     }
 
     /// Starts a transaction that may change `credits` blocks.

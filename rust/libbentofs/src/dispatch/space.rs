@@ -43,7 +43,9 @@ pub(super) unsafe extern "C" fn trim<F: KernelFs>(
         // SAFETY: cx.
         let done = fs.trim(&unsafe { request(cx) }, &range)?;
         if done.next <= start || done.bytes > done.next - start {
-            log::error!("the file system trims {done:?} of {range:?}");
+            // Numbers alone: what prints a structure takes a lot of stack.
+            let (bytes, next) = (done.bytes, done.next);
+            log::error!("the file system trims {bytes} bytes of {start} to {end}, up to {next}");
             return Err(Errno::EIO);
         }
         let (trimmed, next) = (done.bytes, done.next);
