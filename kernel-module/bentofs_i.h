@@ -134,7 +134,7 @@ struct bento_inject {
 	u32 armed;			/* read without the lock first */
 	u32 op;
 	u32 action;
-	u32 arg;			/* of the action: milliseconds, or enum bento_panic */
+	u32 arg;			/* of the action: milliseconds, enum bento_panic, a byte */
 	u32 nth;			/* counts down */
 };
 
@@ -463,6 +463,7 @@ void bento_panic_init(void);
 /* From now on @inst refuses everything; whoever waits for its locks leaves. */
 void bento_inst_fail(struct bento_inst *inst);
 int bento_inject_hit(struct bento_inst *inst);	/* slow path of bento_inject_check() */
+void bento_inject_damage(struct bento_mount *bm, u32 op, struct bento_state *state);
 void bento_inject_add(struct bento_mount *bm);
 const char *bento_op_name(u32 op);
 

@@ -18,7 +18,13 @@ static bool inject;
 module_param(inject, bool, 0444);
 MODULE_PARM_DESC(inject, "offer fault injection in debugfs, for tests (default no)");
 
-enum bento_action { BENTO_ACT_PANIC, BENTO_ACT_SLEEP, BENTO_ACT_SLEEPPANIC, BENTO_ACT_EIO };
+enum bento_action {
+	BENTO_ACT_PANIC,
+	BENTO_ACT_SLEEP,
+	BENTO_ACT_SLEEPPANIC,
+	BENTO_ACT_EIO,
+	BENTO_ACT_DAMAGE,		/* no service call: the state of an upgrade */
+};
 
 /* "panic" is panic!(), "panic:NAME" another way: enum bento_panic. */
 static const char *const bento_panic_names[BENTO_PANIC_END] = {
@@ -73,7 +79,8 @@ static bool bento_inject_take(struct bento_mount *bm, u32 *action, u32 *arg)
 	bool hit = false;
 
 	spin_lock(&inj->lock);
-	if (inj->armed && cx && cx->op == inj->op && !--inj->nth) {
+	if (inj->armed && inj->action != BENTO_ACT_DAMAGE && cx && cx->op == inj->op &&
+	    !--inj->nth) {
 		hit = true;
 		WRITE_ONCE(inj->armed, 0);
 		*action = inj->action;
@@ -103,6 +110,21 @@ int bento_inject_hit(struct bento_inst *inst)
 	}
 }
 
+/* Turns over all bits of one byte of the state that @op is about to read, once. */
+void bento_inject_damage(struct bento_mount *bm, u32 op, struct bento_state *state)
+{
+	struct bento_inject *inj = &bm->inject;
+
+	if (likely(!READ_ONCE(inj->armed)) || !state->len)
+		return;
+	spin_lock(&inj->lock);
+	if (inj->armed && inj->action == BENTO_ACT_DAMAGE && inj->op == op) {
+		WRITE_ONCE(inj->armed, 0);
+		state->data[inj->arg % state->len] ^= 0xff;
+	}
+	spin_unlock(&inj->lock);
+}
+
 /* ------------------------------------------------------------------ debugfs */
 
 static int bento_parse_action(char *text, struct bento_inject *inj)
@@ -128,6 +150,8 @@ static int bento_parse_action(char *text, struct bento_inject *inj)
 		inj->action = BENTO_ACT_SLEEP;
 	else if (!strcmp(text, "sleeppanic"))
 		inj->action = BENTO_ACT_SLEEPPANIC;
+	else if (!strcmp(text, "damage"))
+		inj->action = BENTO_ACT_DAMAGE;
 	else
 		return -EINVAL;
 	return arg ? kstrtou32(arg, 0, &inj->arg) : -EINVAL;

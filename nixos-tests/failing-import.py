@@ -58,14 +58,14 @@ with subtest("an upgrade gives up while an operation does not end, and the opera
 
 with subtest("nor does it wait for ever for a preparation that does not end"):
     machine.succeed(f"echo 100 > /sys/fs/bentofs/{mount_id()}/drain_ms")
-    arm("op=prepare action=sleep:6000")
+    arm("op=prepare action=sleep:10000")
     machine.succeed(f"touch {MNT}/slow/more")
-    code, output = machine.execute(f"timeout 4 bash -c 'echo {second} > {upgrade_file()}' 2>&1")
+    code, output = machine.execute(f"timeout 8 bash -c 'echo {second} > {upgrade_file()}' 2>&1")
     assert code == 1 and "timed out" in output, f"{code}: {output}"
     code, output = machine.execute(f"bash -c 'echo {second} > {upgrade_file()}' 2>&1")
     assert code == 1 and "busy" in output, f"{code}: {output}"
     expect_rollback()
-    machine.succeed("sleep 6", f"echo 1000 > /sys/fs/bentofs/{mount_id()}/drain_ms")
+    machine.succeed("sleep 10", f"echo 1000 > /sys/fs/bentofs/{mount_id()}/drain_ms")
     machine.fail(f"echo 0 > /sys/fs/bentofs/{mount_id()}/drain_ms")
     expect_status(drain_ms="1000")
 
@@ -110,6 +110,17 @@ with subtest("the history tells of all of them, oldest first"):
     assert [[event[1], event[4], event[6]] for event in events] == EVENTS, lines
     # Only the one that worked has held up anybody.
     assert {event[5] for event in events[:-1]} == {"0"} and events[-1][5] == status("pause_ns"), lines
+
+with subtest("a damaged state is refused"):
+    # The tag and the length of the first record.
+    for at in (0, 4):
+        arm(f"op=import action=damage:{at}")
+        machine.fail(f"echo {first} > {upgrade_file()}")
+        assert not armed(), "no state was damaged"
+        assert "import failed" in status("last_error")
+        expect_status(build=second, state="active", upgrades="1")
+    upgrade(first)
+    expect_status(build=first, state="active", upgrades="2", last_error="")
 
 with subtest("sysfs and mountinfo give the mount the same device number"):
     assert status("dev") == machine.succeed(f"findmnt -no MAJ:MIN {MNT}").strip()
