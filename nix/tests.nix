@@ -33,6 +33,7 @@ let
         "bentoctl"
         "calls"
         "coherence"
+        "failing-import"
         "hello"
         "live-upgrade"
         "options"
@@ -40,10 +41,13 @@ let
         "pjdfstest"
         "prov"
         "security"
+        "slow-device"
         "smoke"
         "support"
+        "upgrade-crash"
         "upgrade-in-use"
         "upgrade-leftovers"
+        "upgrade-policy"
         "xattr"
       ];
     }
@@ -68,7 +72,6 @@ let
           "replay"
           "switch-unit"
           "tutorial"
-          "upgrade-crash"
         ];
         "6.12" = [
           "bad-input"

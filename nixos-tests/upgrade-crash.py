@@ -11,6 +11,8 @@ def crash_at(step, fault):
     background("writer", f"stress powercut write {MNT}/work --log {LOG} --seed 4")
     machine.wait_until_succeeds(f"test $(head -c 1M {LOG} | tr -d '\\0' | grep -c done) -ge 5", timeout=300)
     if fault:
+        # However slow the machine is, the upgrade does not give up before the power goes.
+        machine.succeed(f"echo 60000 > /sys/fs/bentofs/{mount_id()}/drain_ms")
         arm(fault)
     background("upgrade", f"echo {second} > /sys/fs/bentofs/{mount_id()}/upgrade")
     if fault:
