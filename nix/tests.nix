@@ -65,6 +65,7 @@ let
       {
         "6.1" = [
           "bench"
+          "errors-panic"
           "leaks"
           "load"
           "pause"

@@ -17,6 +17,20 @@ with subtest("it can be written, appended to and cut"):
     assert machine.succeed(f"cat {MNT}/hello") == "cha"
     assert machine.succeed(f"stat -c %s {MNT}/hello") == "3\n"
 
+with subtest("reads, writes and shared mappings see one file, without a map of any device"):
+    for seed in (1, 2):
+        fsx(f"{MNT}/hello", 1000, seed)
+    # There is no device to go to directly.
+    machine.fail(f"dd if={MNT}/hello of=/dev/null iflag=direct")
+
+with subtest("what leaves the page cache is read again"):
+    machine.succeed(f"head -c 20000 /dev/urandom > /run/text; cp /run/text {MNT}/hello; echo 3 > /proc/sys/vm/drop_caches")
+    machine.succeed(f"cmp /run/text {MNT}/hello")
+
+with subtest("what is longer than a file may be is refused, and changes nothing"):
+    machine.fail(f"truncate -s 1048577 {MNT}/hello", f"echo x | dd of={MNT}/hello bs=1 seek=1M conv=notrunc")
+    machine.succeed(f"cmp /run/text {MNT}/hello; truncate -s 1M {MNT}/hello; test $(wc -c < {MNT}/hello) = 1048576")
+
 with subtest("what it cannot do is refused"):
     machine.fail(f"touch {MNT}/other")
     machine.fail(f"rm {MNT}/hello")

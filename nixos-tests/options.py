@@ -100,6 +100,19 @@ with subtest("lazytime: times stay in memory until they have to be written"):
     assert machine.succeed(f"stat -c %x {MNT}/lazy") == accessed
     machine.succeed(f"umount {MNT}")
 
+with subtest("lazytime: what expires, or is synced, is on the disk; what is not is lost with the power"):
+    mount("lazytime,strictatime,commit=1")
+    machine.succeed(f"cd {MNT}; touch expired synced young; touch -a -d 2001-01-01 expired synced young; sync -f .")
+    # As after twelve hours. (Setting it looks for expired ones at once, and then in each interval.)
+    machine.succeed(f"cat {MNT}/expired; sleep 2; sysctl -q vm.dirtytime_expire_seconds=1; sleep 6; sysctl -q vm.dirtytime_expire_seconds=43200")
+    machine.succeed(f"cat {MNT}/synced; sync -f {MNT}; cat {MNT}/young; test $(stat -c %X {MNT}/young) -gt 1500000000; sleep 8")
+    machine.crash()
+    load()
+    mount("noatime")
+    times = [int(time) > 1500000000 for time in machine.succeed(f"cd {MNT}; stat -c %X expired synced young").split()]
+    assert times == [True, True, False], times
+    machine.succeed(f"umount {MNT}")
+
 with subtest("a frozen file system waits, and is upgraded after the thaw"):
     mount()
     machine.succeed(f"fsfreeze -f {MNT}")
