@@ -66,6 +66,7 @@ let
         "6.1" = [
           "bench"
           "errors-panic"
+          "labels"
           "leaks"
           "load"
           "pause"

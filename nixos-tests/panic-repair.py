@@ -145,6 +145,7 @@ OPERATIONS = {
     "commit": ("echo data > {w}/x", "stress op fsync {w}/x --expect EIO"),
     "fsync": ("touch {w}/x", "stress op fsync {w}/x --expect EIO"),
     "sync": ("touch {w}/x", "! sync -f {w}"),
+    "trim": ("true", "! fstrim {w}"),
 }
 
 # The ways to panic, each another road through core, allocator and unwinder: by turns.

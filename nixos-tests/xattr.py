@@ -31,6 +31,18 @@ with subtest("who may see and set them"):
     machine.succeed(as_alice(f"setfattr -n user.x -v 1 {MNT}/mine"))
     machine.fail(f"ln -s file {MNT}/link; setfattr -h -n user.x -v 1 {MNT}/link")
 
+with subtest("who may set names of security modules is the kernel's rule: the same as on tmpfs"):
+    # (Before 6.10 an ordinary user may, on his own files, where the kernel has BPF's security module:
+    # that answers for the check of capabilities, too.)
+    machine.succeed("mkdir -p /run/tmpfs; mount -t tmpfs -o mode=1777 none /run/tmpfs")
+    answers = []
+    for where in (MNT, "/run/tmpfs"):
+        answers.append(machine.execute(as_alice(f"touch {where}/own; setfattr -n security.own -v 1 {where}/own"))[0])
+        machine.fail(as_alice(f"touch {where}/own; setfattr -n security.capability -v 0x0100000202000000000000000000000000000000 {where}/own"))
+    machine.succeed(f"umount /run/tmpfs; rm {MNT}/own")
+    print(f"security names for an ordinary user: {answers}", flush=True)
+    assert answers[0] == answers[1], answers
+
 with subtest("no room is an error that changes nothing"):
     machine.succeed(f"setfattr -n user.large -v $(head -c 3000 /dev/zero | tr '\\0' x) {MNT}/file")
     before = machine.succeed(f"getfattr -d -m - --absolute-names {MNT}/file")
