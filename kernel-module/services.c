@@ -146,6 +146,9 @@ __u32 bento_ks_dev_read_only(const struct bento_dev *dev)
 }
 EXPORT_SYMBOL_GPL(bento_ks_dev_read_only);
 
+/* Blocks of a reading ahead: 1 MiB with the one that is wanted. */
+#define BENTO_AHEAD_MAX		255U
+
 /*
  * Buffers are never marked dirty, so the kernel never writes one. The lock word of a block
  * lives in b_private, which is NULL in a new buffer and which nobody else uses.
@@ -171,7 +174,31 @@ static int bento_buf_get(struct bento_dev *dev, u64 block, struct buffer_head **
 	return *bh ? 0 : -ENOMEM;
 }
 
-int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out)
+/*
+ * Reads @bh, and asks for what lies behind it: under one plug all of it becomes one request of
+ * the device. What another task holds locked meanwhile is left to that task.
+ */
+static int bento_buf_fetch(struct bento_dev *dev, u64 block, u32 ahead, struct buffer_head *bh)
+{
+	u64 end = min(block + 1 + min(ahead, BENTO_AHEAD_MAX), dev->blocks);
+	struct buffer_head *next;
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
+	bh_read_nowait(bh, REQ_META | REQ_PRIO);
+	while (++block < end) {
+		next = bento_getblk(dev->bdev, block, BENTO_BLOCK_SIZE);
+		if (!next)
+			break;
+		bh_readahead(next, REQ_META | REQ_RAHEAD);
+		brelse(next);
+	}
+	blk_finish_plug(&plug);
+	wait_on_buffer(bh);
+	return buffer_uptodate(bh) ? 0 : -EIO;
+}
+
+int bento_ks_buf_read(struct bento_dev *dev, __u64 block, __u32 ahead, struct bento_buf *out)
 {
 	struct buffer_head *bh;
 	int err;
@@ -179,9 +206,12 @@ int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out)
 	err = bento_buf_get(dev, block, &bh);
 	if (err)
 		return err;
-	if (!buffer_uptodate(bh) && bh_read(bh, REQ_META | REQ_PRIO) < 0) {
-		brelse(bh);
-		return -EIO;
+	if (!buffer_uptodate(bh)) {
+		err = bento_buf_fetch(dev, block, ahead, bh);
+		if (err) {
+			brelse(bh);
+			return err;
+		}
 	}
 	bento_buf_fill(out, bh);
 	return 0;

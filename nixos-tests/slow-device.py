@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # On a device whose flush takes 50 ms, upgrades meet commits under way, and hold up operations for
-# no longer than on a fast one.
+# no longer than on a fast one. And a device is asked for metadata in large requests, not block by block.
 SLOW = "/dev/dm-0"
+LARGE = "/dev/disk/by-id/virtio-large"
 
 load()
 machine.succeed(
@@ -41,4 +42,28 @@ with subtest("no operation failed"):
     assert report["failed"] == 0 and report["mismatches"] == 0, report
     unmount_and_check(disk=SLOW)
     machine.succeed("dmsetup remove slow")
+
+
+def reads(command):
+    """Requests and sectors that the large disk is read by while a command runs."""
+    stat = f"cat /sys/block/$(basename $(readlink -f {LARGE}))/stat"
+    before, after = (machine.succeed(text).split() for text in (f"sync; echo 3 > /proc/sys/vm/drop_caches; {stat}", f"{command} > /run/reads; {stat}"))
+    return tuple(int(after[field]) - int(before[field]) for field in (0, 2))
+
+
+with subtest("a disk of 64 GiB is mounted by few requests"):
+    machine.succeed(f"mkfs.xv6 -q -f {LARGE}")
+    requests, sectors = reads(f"mount -t xv6 {LARGE} {MNT}")
+    print(f"mount: {requests} requests, {sectors * 512 // 1024} KiB", flush=True)
+    # 515 blocks of bitmap alone.
+    assert sectors > 515 * 8 and requests < 60, (requests, sectors)
+
+with subtest("cold inodes come by the piece"):
+    machine.succeed(f"mkdir {MNT}/many; cd {MNT}/many; touch $(seq 2000)")
+    requests, sectors = reads(f"find {MNT}/many -printf '%s %p\\n'")
+    assert machine.succeed("wc -l < /run/reads").strip() == "2001"
+    print(f"find: {requests} requests, {sectors * 512 // 1024} KiB", flush=True)
+    # 125 blocks of the inode table, and of the directory besides.
+    assert sectors > 125 * 8 and requests < 40, (requests, sectors)
+    unmount_and_check(disk=LARGE)
     kernel_is_quiet()

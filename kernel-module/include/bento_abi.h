@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define BENTO_ABI_MAGIC		0x4f544e4542ULL	/* "BENTO" */
-#define BENTO_ABI_VERSION	4U
+#define BENTO_ABI_VERSION	5U
 
 #define BENTO_NAME_MAX		255U
 #define BENTO_BLOCK_SIZE	4096U
@@ -521,8 +521,12 @@ struct bento_write {
 
 __u64 bento_ks_dev_blocks(const struct bento_dev *dev);
 __u32 bento_ks_dev_read_only(const struct bento_dev *dev);
-/* -EIO (device, behind the end, instance failed), -ENOMEM; > 0: enum bento_panic. */
-int bento_ks_buf_read(struct bento_dev *dev, __u64 block, struct bento_buf *out);
+/*
+ * -EIO (device, behind the end, instance failed), -ENOMEM; > 0: enum bento_panic. Where @block is
+ * read from the device, up to @ahead blocks behind it are asked for with it (255 at most, none
+ * behind the end) and not waited for: their errors show when they are read themselves.
+ */
+int bento_ks_buf_read(struct bento_dev *dev, __u64 block, __u32 ahead, struct bento_buf *out);
 int bento_ks_buf_zeroed(struct bento_dev *dev, __u64 block, struct bento_buf *out);
 void bento_ks_buf_get(__u64 handle);
 void bento_ks_buf_put(__u64 handle);

@@ -2,7 +2,7 @@
 // Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.
 
 pub const BENTO_ABI_MAGIC: u64 = 340716832066;
-pub const BENTO_ABI_VERSION: u32 = 4;
+pub const BENTO_ABI_VERSION: u32 = 5;
 pub const BENTO_NAME_MAX: u32 = 255;
 pub const BENTO_BLOCK_SIZE: u32 = 4096;
 pub const BENTO_STATE_MAX: u32 = 67108864;
@@ -1072,6 +1072,7 @@ unsafe extern "C" {
     pub fn bento_ks_buf_read(
         dev: *mut bento_dev,
         block: __u64,
+        ahead: __u32,
         out: *mut bento_buf,
     ) -> ::core::ffi::c_int;
     pub fn bento_ks_buf_zeroed(

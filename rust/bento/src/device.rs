@@ -63,6 +63,23 @@ pub trait BlockDevice: Send + Sync + 'static {
     /// `EIO` where the device fails or `block` lies behind its end; `ENOMEM`.
     fn read(&self, block: BlockNo) -> Result<Self::Buf>;
 
+    /// As [`BlockDevice::read`]; where the device has to be read, it is asked for up to `ahead`
+    /// blocks behind `block`, too, and nobody waits for those.
+    ///
+    /// For metadata that lies in one piece: one large request instead of many small ones. The
+    /// blocks behind must be metadata as well, or free: what is cached of file data is not kept
+    /// true. A hint: a host may ask for fewer, or none.
+    ///
+    /// # Errors
+    /// As [`BlockDevice::read`]; those of the blocks behind show when they are read themselves.
+    #[expect(
+        unused_variables,
+        reason = "the system below may see for itself what comes next"
+    )]
+    fn read_ahead(&self, block: BlockNo, ahead: u32) -> Result<Self::Buf> {
+        self.read(block)
+    }
+
     /// The cached block `block` filled with zeros, without reading the device.
     ///
     /// For blocks that are newly allocated: whatever was cached of them is overwritten.

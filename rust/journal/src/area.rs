@@ -96,6 +96,11 @@ impl Area {
         (to + self.ring() - from) % self.ring()
     }
 
+    /// Blocks of the ring behind `position`, up to where it goes round.
+    pub(crate) fn behind(self, position: u64) -> u64 {
+        self.ring().saturating_sub(position)
+    }
+
     /// `position` is a place in the ring.
     pub(crate) fn is_place(self, position: u64) -> bool {
         (1..self.blocks).contains(&position)
@@ -136,5 +141,6 @@ mod tests {
             }
         }
         assert!(!area.is_place(0) && !area.is_place(16));
+        assert_eq!([1, 14, 15].map(|p| area.behind(p)), [14, 1, 0]);
     }
 }

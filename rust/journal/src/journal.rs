@@ -244,6 +244,22 @@ impl<D: BlockDevice> Journal<D> {
         Ok(f(&bytes))
     }
 
+    /// As [`Journal::read`], and where the device has to be read it is asked for `ahead` blocks
+    /// behind `block`, too: see [`BlockDevice::read_ahead`].
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn read_ahead<R>(
+        &self,
+        block: BlockNo,
+        ahead: u32,
+        f: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R> {
+        let buf = self.device.read_ahead(block, ahead)?;
+        let bytes = buf.bytes()?;
+        Ok(f(&bytes))
+    }
+
     /// Makes durable: every operation that was committed before, and all data that was written to
     /// the device before. With nothing to log it is one flush.
     ///

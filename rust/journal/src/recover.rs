@@ -10,6 +10,9 @@ use crate::table::Table;
 use alloc::vec::Vec;
 use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result, WriteOrder};
 
+/// Blocks of the log that are asked for at once.
+const AHEAD: u32 = 64;
+
 /// Where the log holds the newest contents of a block.
 #[derive(Clone, Copy, Debug)]
 struct Copy {
@@ -127,7 +130,12 @@ fn read<D: BlockDevice>(dev: &D, area: Area, seed: u64, scan: &Scan) -> Result<O
     if !possible || record.total() > scan.left {
         return Ok(None);
     }
-    let block = |n| dev.read(area.block(area.after(position, n)));
+    // A transaction seldom comes alone: the next one is asked for with the end of this one.
+    let block = |n| {
+        let place = area.after(position, n);
+        let ahead = area.behind(place).min(AHEAD.into());
+        dev.read_ahead(area.block(place), u32::try_from(ahead).unwrap_or(AHEAD))
+    };
     let mut sum = 0;
     for n in record.blocks()..record.total() {
         sum = crc32c(sum, &block(n)?.bytes()?);

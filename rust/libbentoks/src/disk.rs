@@ -5,7 +5,6 @@ use crate::{KernelBuf, result::check};
 use alloc::vec::Vec;
 use bento::{BlockDevice, BlockNo, BlockWrite, Errno, NoDevice, Result, WriteOrder};
 use bento_sys::{BENTO_BLOCK_SIZE, BENTO_CAP_DEVICE, BENTO_WRITE_BARRIER, bento_buf, bento_dev};
-use core::ffi::c_int;
 use core::ptr::{self, NonNull};
 
 /// A device that a kernel mount can have: [`KernelDisk`], or none.
@@ -58,24 +57,14 @@ impl KernelDevice for KernelDisk {
     }
 }
 
-/// A service that fills in a block.
-type Fetch = unsafe extern "C" fn(*mut bento_dev, u64, *mut bento_buf) -> c_int;
+/// What a service fills in.
+const NONE: bento_buf = bento_buf {
+    handle: 0,
+    data: ptr::null_mut(),
+    lock: ptr::null_mut(),
+};
 
 impl KernelDisk {
-    /// Gets a block. Inlined, so that `fetch` is called directly.
-    #[inline]
-    fn fetch(&self, fetch: Fetch, block: BlockNo) -> Result<KernelBuf> {
-        let mut raw = bento_buf {
-            handle: 0,
-            data: ptr::null_mut(),
-            lock: ptr::null_mut(),
-        };
-        // SAFETY: the device is valid by the invariant, and `raw` for one value.
-        check(unsafe { fetch(self.dev.as_ptr(), block.0, &raw mut raw) })?;
-        // SAFETY: the service succeeded, and nobody else has seen `raw`.
-        Ok(unsafe { KernelBuf::from_raw(raw, block) })
-    }
-
     fn write_now(&self, writes: &[bento_sys::bento_write], flags: u32) -> Result {
         let count = u32::try_from(writes.len()).map_err(|_| Errno::EINVAL)?;
         let dev = self.dev.as_ptr();
@@ -113,12 +102,25 @@ impl BlockDevice for KernelDisk {
 
     #[inline]
     fn read(&self, block: BlockNo) -> Result<KernelBuf> {
-        self.fetch(bento_sys::bento_ks_buf_read, block)
+        self.read_ahead(block, 0)
+    }
+
+    #[inline]
+    fn read_ahead(&self, block: BlockNo, ahead: u32) -> Result<KernelBuf> {
+        let (dev, mut raw) = (self.dev.as_ptr(), NONE);
+        // SAFETY: the device is valid by the invariant, and `raw` for one value.
+        check(unsafe { bento_sys::bento_ks_buf_read(dev, block.0, ahead, &raw mut raw) })?;
+        // SAFETY: the service succeeded, and nobody else has seen `raw`.
+        Ok(unsafe { KernelBuf::from_raw(raw, block) })
     }
 
     #[inline]
     fn zeroed(&self, block: BlockNo) -> Result<KernelBuf> {
-        self.fetch(bento_sys::bento_ks_buf_zeroed, block)
+        let (dev, mut raw) = (self.dev.as_ptr(), NONE);
+        // SAFETY: as for `read_ahead`.
+        check(unsafe { bento_sys::bento_ks_buf_zeroed(dev, block.0, &raw mut raw) })?;
+        // SAFETY: as for `read_ahead`.
+        Ok(unsafe { KernelBuf::from_raw(raw, block) })
     }
 
     /// All blocks go out together. Where there is no memory for the list they go out in small

@@ -46,6 +46,16 @@ fn a_changed_block_is_shared_and_stays_in_the_cache_until_written() {
 }
 
 #[test]
+fn what_to_read_ahead_reaches_the_service() {
+    let mut device = MockDisk::new(10);
+    let disk = open(&mut device);
+    disk.read_ahead(BlockNo(3), 6).expect("inside");
+    assert_eq!(device.ahead, 6);
+    disk.read(BlockNo(3)).expect("inside");
+    assert_eq!(device.ahead, 0);
+}
+
+#[test]
 fn a_zeroed_block_forgets_what_was_cached() {
     let mut device = MockDisk::new(1);
     let disk = open(&mut device);

@@ -7,6 +7,13 @@ use crate::layout::{self, RawHead};
 use core::ops::Range;
 use zerocopy::little_endian::U32;
 
+/// Blocks to ask for with a block of a bitmap that is gone through from start to end, where
+/// `behind` more follow.
+pub(crate) fn ahead(behind: u64) -> u32 {
+    const MOST: u32 = 255;
+    u32::try_from(behind).map_or(MOST, |behind| behind.min(MOST))
+}
+
 /// Bits per word of a search.
 const WORD: u32 = 64;
 

@@ -193,6 +193,14 @@ impl<D: BlockDevice> Checked<D> {
         }
     }
 
+    #[inline]
+    fn checked(&self, buf: D::Buf, block: BlockNo) -> Result<D::Buf> {
+        if !buf.is_checked() {
+            self.verify(&buf, block)?;
+        }
+        Ok(buf)
+    }
+
     #[cold]
     fn verify(&self, buf: &D::Buf, block: BlockNo) -> Result {
         if !self.geometry.has_head(block) {
@@ -219,12 +227,14 @@ impl<D: BlockDevice> BlockDevice for Checked<D> {
         self.inner.read_only()
     }
 
+    #[inline]
     fn read(&self, block: BlockNo) -> Result<D::Buf> {
-        let buf = self.inner.read(block)?;
-        if !buf.is_checked() {
-            self.verify(&buf, block)?;
-        }
-        Ok(buf)
+        self.checked(self.inner.read(block)?, block)
+    }
+
+    #[inline]
+    fn read_ahead(&self, block: BlockNo, ahead: u32) -> Result<D::Buf> {
+        self.checked(self.inner.read_ahead(block, ahead)?, block)
     }
 
     fn zeroed(&self, block: BlockNo) -> Result<D::Buf> {

@@ -97,6 +97,9 @@ impl Found {
     }
 }
 
+/// Blocks of a directory that are asked for at once.
+const AHEAD: u32 = 15;
+
 /// Runs `look` on the blocks of a directory from `start` on, until it breaks.
 fn walk<B>(
     from: &impl ReadBlock,
@@ -107,8 +110,9 @@ fn walk<B>(
     let end = FileBlock::behind_byte(dir.size);
     for number in start.0..end.0 {
         let at = FileBlock(number);
-        let block = extent::metadata_block(from, dir, at)?;
-        let step = from.read(block, |bytes| {
+        let run = extent::metadata_run(from, dir, at)?;
+        let (block, ahead) = (BlockNo(run.block), AHEAD.min(run.len.saturating_sub(1)));
+        let step = from.read_ahead(block, ahead, |bytes| {
             check_head(bytes, dir.ino)?;
             look(at, block, bytes)
         })?;

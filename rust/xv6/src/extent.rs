@@ -303,11 +303,17 @@ pub(crate) fn metadata_block(
     inode: &Inode,
     at: FileBlock,
 ) -> Result<BlockNo> {
+    let run = metadata_run(from, inode, at)?;
+    Ok(BlockNo(run.block))
+}
+
+/// The same, and what follows it in one piece.
+pub(crate) fn metadata_run(from: &impl ReadBlock, inode: &Inode, at: FileBlock) -> Result<Mapping> {
     let block = inode::block_of(from.geometry(), inode.ino);
     match lookup(from, inode, at)? {
         Found::Hole { .. } => Err(CorruptKind::ExtentHole.at(block)),
         Found::Run(run) if run.unwritten => Err(CorruptKind::ExtentUnwritten.at(block)),
-        Found::Run(run) => Ok(BlockNo(run.part(at, run.end()).block)),
+        Found::Run(run) => Ok(run.part(at, run.end())),
     }
 }
 

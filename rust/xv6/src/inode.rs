@@ -337,8 +337,9 @@ impl Inode {
     pub(crate) fn load(from: &impl ReadBlock, ino: Ino) -> Result<Option<Self>> {
         let geometry = from.geometry();
         let (block, offset) = geometry.inode_place(ino);
-        let raw: RawInode =
-            from.read(block, |bytes| layout::get(bytes, offset).ok_or(Errno::EIO))??;
+        let raw: RawInode = from.read_ahead(block, geometry.inodes_behind(block), |bytes| {
+            layout::get(bytes, offset).ok_or(Errno::EIO)
+        })??;
         if !from.sums().inode_is_valid(ino, &raw) {
             return Err(CorruptKind::InodeChecksum.at(block));
         }

@@ -77,7 +77,8 @@ fn next<D: BlockDevice>(volume: &Volume<D>, from: u32) -> Result<Option<Ino>> {
     let mut number = from;
     while number < geometry.inodes() {
         let (block, bit) = place(geometry, Ino(number));
-        let found = volume.read(block, |bytes| {
+        let ahead = bitmap::ahead(u64::from((geometry.inodes() - 1 - number) / BITS_PER_BLOCK));
+        let found = volume.read_ahead(block, ahead, |bytes| {
             bitmap::first_set(layout::payload(bytes), bit..BITS_PER_BLOCK)
         })?;
         let base = number - bit;

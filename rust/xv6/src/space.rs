@@ -95,9 +95,10 @@ impl Counts {
         free.try_reserve_exact(wanted).map_err(|_| Errno::ENOMEM)?;
         for index in 0..blocks {
             let block = BlockNo(first + index);
+            let ahead = bitmap::ahead(blocks - index - 1);
             let left = bits - index * u64::from(BITS_PER_BLOCK);
             let valid = u32::try_from(left).map_or(BITS_PER_BLOCK, |n| n.min(BITS_PER_BLOCK));
-            let clear = from.read(block, |bytes| {
+            let clear = from.read_ahead(block, ahead, |bytes| {
                 bitmap::check_head(bytes, magic, index)?;
                 let bits = layout::payload(bytes);
                 match bitmap::first_clear_run(bits, valid..BITS_PER_BLOCK) {

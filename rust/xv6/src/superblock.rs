@@ -145,6 +145,16 @@ impl Geometry {
         (BlockNo(block), slot * layout::INODE_SIZE)
     }
 
+    /// Blocks of the inode table behind `block` that are worth reading with it: the rest of its
+    /// 128 KiB, for the inodes of a directory lie together.
+    pub(crate) fn inodes_behind(&self, block: BlockNo) -> u32 {
+        let piece = 32;
+        let index = block.0.saturating_sub(self.inode_table);
+        let rest = self.data_start.saturating_sub(block.0).saturating_sub(1);
+        let behind = rest.min(piece - 1 - index % piece);
+        u32::try_from(behind).unwrap_or_default()
+    }
+
     /// The number of the first inode in a block of the inode table.
     #[must_use]
     pub fn first_inode_of(&self, block: BlockNo) -> Option<u64> {

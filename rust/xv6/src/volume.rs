@@ -24,6 +24,21 @@ pub(crate) trait ReadBlock {
     /// Runs `look` on the bytes of `block`.
     fn read<R>(&self, block: BlockNo, look: impl FnOnce(&[u8]) -> R) -> Result<R>;
 
+    /// The same for metadata of which `ahead` more blocks follow, which are likely to be wanted
+    /// soon: see [`BlockDevice::read_ahead`].
+    #[expect(
+        unused_variables,
+        reason = "who changes something has mostly looked at it before"
+    )]
+    fn read_ahead<R>(
+        &self,
+        block: BlockNo,
+        ahead: u32,
+        look: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R> {
+        self.read(block, look)
+    }
+
     /// Where everything lies.
     fn geometry(&self) -> &Geometry;
 
@@ -54,6 +69,15 @@ pub(crate) struct Volume<D: BlockDevice> {
 impl<D: BlockDevice> ReadBlock for Volume<D> {
     fn read<R>(&self, block: BlockNo, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         self.journal.read(block, look)
+    }
+
+    fn read_ahead<R>(
+        &self,
+        block: BlockNo,
+        ahead: u32,
+        look: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R> {
+        self.journal.read_ahead(block, ahead, look)
     }
 
     fn geometry(&self) -> &Geometry {

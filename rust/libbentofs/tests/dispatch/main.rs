@@ -83,7 +83,7 @@ fn errno(result: c_int) -> Errno {
 #[test]
 fn the_head_of_the_table_names_the_build() {
     let table = PROBE;
-    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 4));
+    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 5));
     assert_eq!(table.size as usize, size_of::<bento_fs_ops>());
     assert_eq!(&table.name, b"probe\0\0\0\0\0\0\0\0\0\0\0");
     assert_eq!(&table.version[..6], b"1.2.3\0");

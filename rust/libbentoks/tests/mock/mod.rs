@@ -28,6 +28,8 @@ pub(crate) struct MockDisk {
     pub(crate) writes: Vec<(Vec<u64>, u32)>,
     /// Ranges of blocks that were discarded.
     pub(crate) discards: Vec<(u64, u64)>,
+    /// What the last reading asked for besides.
+    pub(crate) ahead: u32,
     /// How often it was flushed.
     pub(crate) flushes: u32,
     /// What the next service returns instead of doing anything, once; 0 for nothing.
@@ -108,9 +110,16 @@ unsafe extern "C" fn bento_ks_dev_read_only(_dev: *const bento_dev) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn bento_ks_buf_read(dev: *mut bento_dev, no: u64, out: *mut bento_buf) -> c_int {
+unsafe extern "C" fn bento_ks_buf_read(
+    dev: *mut bento_dev,
+    no: u64,
+    ahead: u32,
+    out: *mut bento_buf,
+) -> c_int {
     // SAFETY: the contract of the service.
     let out = unsafe { &mut *out };
+    // SAFETY: the contract of the service.
+    unsafe { disk(dev) }.ahead = ahead;
     // SAFETY: the contract of the service.
     unsafe { disk(dev) }.get(no, false, out)
 }
