@@ -19,6 +19,7 @@ mod x86 {
     /// Of `cpuid` leaf 1, register ECX: SSE4.2.
     const SSE4_2: u32 = 1 << 20;
 
+    #[inline]
     pub(super) fn present() -> bool {
         match INSTRUCTION.load(Ordering::Relaxed) {
             UNKNOWN => ask(),
@@ -96,25 +97,23 @@ pub fn crc32c(register: u32, bytes: &[u8]) -> Option<u32> {
     u32::try_from(register).ok()
 }
 
-/// Continues the register of a CRC-32C over `count` bytes of zero; `None` as [`crc32c`].
+/// As [`crc32c`] over the eight bytes of a little-endian number.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline]
 #[must_use]
-pub fn crc32c_zeros(register: u32, count: usize) -> Option<u32> {
+pub fn crc32c_word(register: u32, word: u64) -> Option<u32> {
     if !x86::present() {
         return None;
     }
-    let mut register = u64::from(register);
-    for _ in 0..count / 32 {
-        for _ in 0..4 {
-            // SAFETY: the instruction is present, see above.
-            register = unsafe { x86::eight(register, 0) };
-        }
-    }
-    for _ in 0..count % 32 {
-        // SAFETY: the instruction is present, see above.
-        register = unsafe { x86::one(register, 0) };
-    }
-    u32::try_from(register).ok()
+    // SAFETY: the instruction is present, see above.
+    u32::try_from(unsafe { x86::eight(register.into(), word) }).ok()
+}
+
+/// This processor has no instruction for it.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[must_use]
+pub fn crc32c_word(_register: u32, _word: u64) -> Option<u32> {
+    None
 }
 
 /// This processor has no instruction for it.
@@ -124,16 +123,9 @@ pub fn crc32c(_register: u32, _bytes: &[u8]) -> Option<u32> {
     None
 }
 
-/// This processor has no instruction for it.
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
-#[must_use]
-pub fn crc32c_zeros(_register: u32, _count: usize) -> Option<u32> {
-    None
-}
-
 #[cfg(all(test, target_arch = "x86_64", not(miri)))]
 mod tests {
-    use super::{crc32c, crc32c_zeros};
+    use super::{crc32c, crc32c_word};
     use std::vec::Vec;
 
     /// One bit at a time, as RFC 3720 defines it.
@@ -157,9 +149,10 @@ mod tests {
                 let bytes = text.get(start..len).unwrap_or_default();
                 let expected = Some(slowly(0xdead_beef, bytes));
                 assert_eq!(crc32c(0xdead_beef, bytes), expected, "{start}..{len}");
+                if let Ok(word) = bytes.try_into().map(u64::from_le_bytes) {
+                    assert_eq!(crc32c_word(0xdead_beef, word), expected);
+                }
             }
-            let zeros = std::vec![0; len];
-            assert_eq!(crc32c_zeros(77, len), Some(slowly(77, &zeros)));
         }
     }
 }

@@ -47,7 +47,7 @@ pub mod sync {
 
 /// What the processor does faster than portable code; see each function for where it may be called.
 pub mod processor {
-    pub use bento_sync::processor::{crc32c, crc32c_zeros};
+    pub use bento_sync::processor::{crc32c, crc32c_word};
 }
 
 pub use attr::{Attr, FileKind, InodeFlags, SetAttr, SetAttrMask, Timespec};

@@ -75,28 +75,92 @@ fn by_tables(crc: u32, bytes: &[u8]) -> u32 {
 /// their difference contributes, and zeros behind it are a multiplication by a power of x.
 #[must_use]
 pub fn crc32c_patched(crc: u32, before: &[u8], after: &[u8], behind: usize) -> u32 {
-    let mut difference = [0; 64];
     // Without the inversions that start and end a checksum.
-    let mut inverted = u32::MAX;
-    for (old, new) in before.chunks(64).zip(after.chunks(64)) {
-        let len = old.len().min(new.len());
-        for (byte, (a, b)) in difference.iter_mut().zip(old.iter().zip(new)) {
-            *byte = a ^ b;
-        }
-        inverted = crc32c(inverted, difference.get(..len).unwrap_or_default());
+    let mut difference = 0;
+    let (mut old, mut new) = (before, after);
+    while let (Some((a, a_rest)), Some((b, b_rest))) =
+        (old.split_first_chunk(), new.split_first_chunk())
+    {
+        let word = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        difference = register_word(difference, word);
+        (old, new) = (a_rest, b_rest);
     }
-    crc ^ shifted(!inverted, behind)
+    for (a, b) in old.iter().zip(new) {
+        difference = register(difference, &[a ^ b]);
+    }
+    crc ^ shifted(difference, behind)
+}
+
+/// Continues a checksum without the inversions that start and end one.
+fn register(register: u32, bytes: &[u8]) -> u32 {
+    processor::crc32c(register, bytes).unwrap_or_else(|| !by_tables(!register, bytes))
+}
+
+/// As [`register`] over the eight bytes of a little-endian number.
+fn register_word(register: u32, word: u64) -> u32 {
+    processor::crc32c_word(register, word)
+        .unwrap_or_else(|| !by_tables(!register, &word.to_le_bytes()))
 }
 
 /// The effect of `change` behind `behind` more bytes.
 fn shifted(change: u32, behind: usize) -> u32 {
-    if let Some(register) = processor::crc32c_zeros(change, behind) {
-        return register;
+    let Some(power) = WORDS.get(behind / 8) else {
+        return by_powers(change, behind);
+    };
+    let rest = [0; 8];
+    let rest = rest.get(..behind % 8).unwrap_or_default();
+    if behind < 8 {
+        return register(change, rest);
     }
-    by_powers(change, behind)
+    // The product of two reflected polynomials, taken as eight bytes of a message, is one x too
+    // much, and a checksum puts x to the power of 32 behind its message.
+    register(register_word(0, carryless(change, *power)), rest)
 }
 
-/// As [`shifted`], on any processor.
+/// `WORDS[n]` is x to the power of 64 * n - 33, modulo the polynomial.
+static WORDS: [u32; 513] = words();
+
+const fn words() -> [u32; 513] {
+    // Reflected: the highest bit is x to the power of 0.
+    let mut words = [1 << 31; 513];
+    let mut bit = 0;
+    while bit < 33 {
+        // Divided by x: the polynomial has a constant term, so this undoes a multiplication by x.
+        let odd = words[0] >> 31;
+        words[0] = ((words[0] ^ (POLYNOMIAL * odd)) << 1) | odd;
+        bit += 1;
+    }
+    let mut n = 1;
+    while n < 513 {
+        words[n] = multiply(words[n - 1], POWERS[3]);
+        n += 1;
+    }
+    words
+}
+
+/// The product of two polynomials over bits.
+///
+/// Of each factor every fourth bit is taken at a time: at most eight products meet in one place
+/// then, and their sum stays within the four bits up to the next.
+fn carryless(a: u32, b: u32) -> u64 {
+    const EVERY_FOURTH: u64 = 0x1111_1111_1111_1111;
+    let part = |number: u32, shift: u32| u64::from(number) & (EVERY_FOURTH << shift);
+    let [a0, a1, a2, a3] = [part(a, 0), part(a, 1), part(a, 2), part(a, 3)];
+    let [b0, b1, b2, b3] = [part(b, 0), part(b, 1), part(b, 2), part(b, 3)];
+    let sums = [
+        (a0 * b0) ^ (a1 * b3) ^ (a2 * b2) ^ (a3 * b1),
+        (a0 * b1) ^ (a1 * b0) ^ (a2 * b3) ^ (a3 * b2),
+        (a0 * b2) ^ (a1 * b1) ^ (a2 * b0) ^ (a3 * b3),
+        (a0 * b3) ^ (a1 * b2) ^ (a2 * b1) ^ (a3 * b0),
+    ];
+    let [s0, s1, s2, s3] = sums;
+    (s0 & EVERY_FOURTH)
+        | (s1 & (EVERY_FOURTH << 1))
+        | (s2 & (EVERY_FOURTH << 2))
+        | (s3 & (EVERY_FOURTH << 3))
+}
+
+/// As [`shifted`], for any length.
 fn by_powers(mut change: u32, behind: usize) -> u32 {
     let mut rest = behind;
     for power in &POWERS {
@@ -109,7 +173,7 @@ fn by_powers(mut change: u32, behind: usize) -> u32 {
 }
 
 /// `POWERS[k]` is x to the power of 8 * 2^k, modulo the polynomial: 2^k bytes of zeros.
-static POWERS: [u32; 16] = powers();
+const POWERS: [u32; 16] = powers();
 
 const fn powers() -> [u32; 16] {
     // Reflected: the highest bit is x to the power of 0.
@@ -135,7 +199,7 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{by_powers, by_tables, crc32c, crc32c_patched, shifted};
+    use super::{by_powers, by_tables, carryless, crc32c, crc32c_patched, shifted};
 
     /// The vectors of RFC 3720 B.4, as the register value.
     #[test]
@@ -155,9 +219,28 @@ mod tests {
         for len in 0..=text.len() {
             let bytes = &text[..len];
             assert_eq!(by_tables(5, bytes), crc32c(5, bytes), "{len} bytes");
-            assert_eq!(by_powers(5, len * 13), shifted(5, len * 13), "{len} bytes");
         }
         assert_eq!(by_tables(0, b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn zeros_behind_a_change_cost_a_product() {
+        for behind in 0..=5000 {
+            for change in [1, 0x8000_0000, 0xdead_beef, u32::MAX] {
+                let expected = by_powers(change, behind);
+                assert_eq!(shifted(change, behind), expected, "{behind} bytes");
+            }
+        }
+        let by_bits = |a: u32, b: u32| {
+            (0..32).fold(0, |sum, n| {
+                sum ^ ((u64::from(a >> n & 1) * u64::from(b)) << n)
+            })
+        };
+        for a in [0, 1, 0xffff_ffff, 0x8000_0001, 0x1234_5678] {
+            for b in [0, 1, 0xffff_ffff, 0x8000_0001, 0x9abc_def0] {
+                assert_eq!(carryless(a, b), by_bits(a, b), "{a:x} {b:x}");
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// Changes of more bytes than this are not worth the detour of a patch: the processor's own
 /// instruction goes through a whole block in about 1400 instructions.
-const PATCH_MAX: usize = 128;
+const PATCH_MAX: usize = 512;
 
 /// The checksum of a superblock. It has no other start than others: it holds the UUID itself.
 #[must_use]
