@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `journal` | [`Journal`]: open, begin, commit, sync, close |
 //! | `tx`, `staged` | [`Tx`]: the staged changes of one operation |
-//! | `state`, `running`, `pending`, `table` | what the handle lock protects |
+//! | `state`, `running`, `pending`, `table`, `seen` | what the handle lock protects |
 //! | `commit` | the running transaction goes to the log |
 //! | `checkpoint` | what the log holds goes home; the log may be overwritten |
 //! | `recover` | replay after a crash |
@@ -102,6 +102,7 @@ mod pending;
 mod record;
 mod recover;
 mod running;
+mod seen;
 mod staged;
 mod state;
 mod table;

@@ -31,6 +31,29 @@ impl Copy {
         Ok(())
     }
 
+    /// Takes over what lies between the known bytes and `range`.
+    fn reach<B: BlockBuf>(&mut self, buf: &B, range: &Range<usize>) -> Result {
+        if self.known.is_empty() {
+            return Ok(());
+        }
+        let before = self.known.end..range.start;
+        let behind = range.end..self.known.start;
+        self.fetch(buf, before)?;
+        self.fetch(buf, behind)
+    }
+
+    /// Takes over what is not known of `range`, and of what lies between.
+    fn know<B: BlockBuf>(&mut self, buf: &B, range: &Range<usize>) -> Result {
+        if self.known.is_empty() {
+            self.fetch(buf, range.clone())?;
+        } else {
+            self.fetch(buf, self.known.end..range.end)?;
+            self.fetch(buf, range.start..self.known.start)?;
+        }
+        self.known = cover(&self.known, range);
+        Ok(())
+    }
+
     fn is_whole(&self) -> bool {
         self.known == (0..self.bytes.len())
     }
@@ -120,15 +143,24 @@ impl<B: BlockBuf> Staged<B> {
         Ok(look(&self.copy.borrow().bytes))
     }
 
+    /// Moves the bytes `from` to where byte `to` is; both lie in the block.
+    pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result {
+        if from.is_empty() {
+            return Ok(());
+        }
+        let target = to..to + from.len();
+        let copy = self.copy.get_mut();
+        copy.know(&self.buf, &from)?;
+        copy.know(&self.buf, &target)?;
+        copy.bytes.copy_within(from, to);
+        self.changed = cover(&self.changed, &target);
+        Ok(())
+    }
+
     /// Replaces the bytes from `range.start` on; `range` is as long as `bytes`.
     pub(crate) fn write(&mut self, range: &Range<usize>, bytes: &[u8]) -> Result {
         let copy = self.copy.get_mut();
-        if !copy.known.is_empty() {
-            let before = copy.known.end..range.start;
-            let behind = range.end..copy.known.start;
-            copy.fetch(&self.buf, before)?;
-            copy.fetch(&self.buf, behind)?;
-        }
+        copy.reach(&self.buf, range)?;
         let place = copy.bytes.get_mut(range.clone()).ok_or(Errno::EINVAL)?;
         place.copy_from_slice(bytes);
         copy.known = cover(&copy.known, range);

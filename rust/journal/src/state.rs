@@ -3,6 +3,7 @@
 
 use crate::area::{Area, Place};
 use crate::running::Running;
+use crate::seen::Seen;
 use crate::staged::Staged;
 use crate::table::Table;
 use alloc::boxed::Box;
@@ -55,6 +56,10 @@ pub(crate) struct State<B> {
     aborted: bool,
     /// Memory for staged copies, each of one block.
     copies: Vec<Vec<u8>>,
+    /// Memory for the list of staged blocks; empty.
+    spare: Vec<Staged<B>>,
+    /// What the running operation has looked at; none between two operations.
+    pub(crate) seen: Seen<B>,
 }
 
 impl<B: BlockBuf> State<B> {
@@ -79,6 +84,8 @@ impl<B: BlockBuf> State<B> {
             fresh,
             aborted: false,
             copies: Vec::new(),
+            spare: Vec::new(),
+            seen: Seen::new(),
         })
     }
 
@@ -150,6 +157,27 @@ impl<B: BlockBuf> State<B> {
             self.copies.push(copy);
         }
         Ok(())
+    }
+
+    /// An empty list with room for `credits` staged blocks.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(crate) fn take_list(&mut self, credits: usize) -> Result<Vec<Staged<B>>> {
+        let mut list = core::mem::take(&mut self.spare);
+        list.try_reserve_exact(credits).map_err(|_| Errno::ENOMEM)?;
+        Ok(list)
+    }
+
+    /// An operation has ended: takes back what it had, and frees it where that is much.
+    pub(crate) fn end(&mut self, mut list: Vec<Staged<B>>) {
+        for staged in list.drain(..) {
+            self.give_back(staged.into_memory());
+        }
+        if list.capacity() <= SPARE_COPIES {
+            self.spare = list;
+        }
+        self.seen.clear();
     }
 
     pub(crate) fn take_copy(&mut self) -> Result<Vec<u8>> {

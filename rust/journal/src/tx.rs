@@ -8,7 +8,7 @@ use crate::state::State;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bento::sync::MutexGuard;
-use bento::{BlockDevice, BlockNo, Errno, Result};
+use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result};
 use core::ops::Range;
 
 /// The changes of one operation, seen by nobody else until [`Tx::commit`].
@@ -29,17 +29,13 @@ pub struct Tx<'j, D: BlockDevice> {
 impl<'j, D: BlockDevice> Tx<'j, D> {
     pub(crate) fn new(
         journal: &'j Journal<D>,
-        state: MutexGuard<'j, Box<State<D::Buf>>>,
+        mut state: MutexGuard<'j, Box<State<D::Buf>>>,
         credits: usize,
     ) -> Result<Self> {
-        let mut staged = Vec::new();
-        staged
-            .try_reserve_exact(credits)
-            .map_err(|_| Errno::ENOMEM)?;
         Ok(Self {
             journal,
+            staged: state.take_list(credits)?,
             state,
-            staged,
             forgotten: Vec::new(),
             freed: Vec::new(),
             credits,
@@ -68,7 +64,14 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
                 let staged = self.staged.get(at).ok_or(Errno::EIO)?;
                 staged.view(f)
             }
-            Err(_) => self.journal.read(block, f),
+            Err(_) => {
+                let handle = self
+                    .state
+                    .seen
+                    .get(block, || self.journal.device.read(block))?;
+                let bytes = handle.buf().bytes()?;
+                Ok(f(&bytes))
+            }
         }
     }
 
@@ -80,6 +83,20 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
     /// block lies behind the end of the device or in the log. `EIO`, `ENOMEM`.
     pub fn write(&mut self, block: BlockNo, offset: usize, bytes: &[u8]) -> Result {
         let range = offset..offset.saturating_add(bytes.len());
+        self.open(block, &range)?.write(&range, bytes)
+    }
+
+    /// Moves the bytes `from` of a metadata block to where byte `to` is; the two may overlap.
+    ///
+    /// # Errors
+    /// As [`Tx::write`].
+    pub fn copy_within(&mut self, block: BlockNo, from: Range<usize>, to: usize) -> Result {
+        let all = from.start.min(to)..from.end.max(to.saturating_add(from.len()));
+        self.open(block, &all)?.copy_within(from, to)
+    }
+
+    /// The staged block, whose bytes `range` are to be changed.
+    fn open(&mut self, block: BlockNo, range: &Range<usize>) -> Result<&mut Staged<D::Buf>> {
         if range.end > D::BLOCK_SIZE {
             log::error!("journal: bytes {range:?} are outside of block {block}");
             return Err(Errno::EINVAL);
@@ -88,12 +105,14 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
             Ok(at) => at,
             Err(at) => {
                 self.may_stage(block)?;
-                let buf = self.journal.device.read(block)?;
+                let buf = match self.state.seen.take(block) {
+                    Some(buf) => buf,
+                    None => self.journal.device.read(block)?,
+                };
                 self.stage(at, block, buf)?
             }
         };
-        let staged = self.staged.get_mut(at).ok_or(Errno::EIO)?;
-        staged.write(&range, bytes)
+        self.staged.get_mut(at).ok_or(Errno::EIO)
     }
 
     /// Makes a newly allocated block a metadata block full of zeros. The device is not read.
@@ -246,9 +265,8 @@ impl<'j, D: BlockDevice> Tx<'j, D> {
 
 impl<D: BlockDevice> Drop for Tx<'_, D> {
     fn drop(&mut self) {
-        for staged in self.staged.drain(..) {
-            self.state.give_back(staged.into_memory());
-        }
+        let list = core::mem::take(&mut self.staged);
+        self.state.end(list);
     }
 }
 

@@ -70,7 +70,7 @@ fn staged_bytes_are_those_of_a_copy_in_memory() {
         let mut tx = journal.begin(4).expect("room");
         for _ in 0..=random(5) {
             let index = random(4);
-            match random(8) {
+            match random(10) {
                 0 => {
                     tx.zero(place(index)).expect("inside");
                     wanted[index].fill(0);
@@ -78,6 +78,13 @@ fn staged_bytes_are_those_of_a_copy_in_memory() {
                 1 | 2 => {
                     let same = tx.read(place(index), |bytes| bytes == wanted[index]);
                     assert_eq!(same, Ok(true), "round {round}");
+                }
+                8 | 9 => {
+                    let (from, to) = (random(4096), random(4096));
+                    let len = random(4097 - from.max(to));
+                    tx.copy_within(place(index), from..from + len, to)
+                        .expect("inside");
+                    wanted[index].copy_within(from..from + len, to);
                 }
                 kind => {
                     let at = random(4096);
@@ -121,6 +128,30 @@ fn staged_bytes_are_those_of_a_copy_in_memory() {
 }
 
 #[test]
+fn an_operation_searches_the_cache_once_for_a_block() {
+    let disk = FaultDisk::new(MemDisk::new(600));
+    Journal::format(&disk, BlockNo(4), 20, 7).expect("a possible place");
+    let journal = Journal::open(disk.clone(), BlockNo(4), 20, false).expect("a new log");
+    for _ in 0..2 {
+        let before = disk.count(Fault::Read);
+        let mut tx = journal.begin(2).expect("room");
+        for _ in 0..3 {
+            for block in 30..36 {
+                assert_eq!(tx.read(BlockNo(block), |bytes| bytes.len()), Ok(4096));
+            }
+        }
+        tx.write(BlockNo(30), 0, &[1]).expect("inside");
+        assert_eq!(tx.read(BlockNo(30), |bytes| bytes[0]), Ok(1));
+        tx.commit().expect("healthy");
+        assert_eq!(
+            disk.count(Fault::Read) - before,
+            6,
+            "the next one begins anew"
+        );
+    }
+}
+
+#[test]
 fn mistakes_of_the_file_system_are_refused() {
     let (_, journal) = journal();
     let max = journal.max_credits();
@@ -128,6 +159,11 @@ fn mistakes_of_the_file_system_are_refused() {
     assert_eq!(journal.begin(max + 1).err(), Some(Errno::E2BIG));
     let mut tx = journal.begin(1).expect("room");
     assert_eq!(tx.write(BlockNo(30), 4090, &[0; 7]), Err(Errno::EINVAL));
+    assert_eq!(tx.copy_within(BlockNo(30), 0..7, 4090), Err(Errno::EINVAL));
+    assert_eq!(
+        tx.copy_within(BlockNo(30), 4090..4097, 0),
+        Err(Errno::EINVAL)
+    );
     assert_eq!(
         tx.write(BlockNo(30), usize::MAX, &[0; 7]),
         Err(Errno::EINVAL)

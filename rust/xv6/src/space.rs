@@ -18,6 +18,10 @@ use zerocopy::little_endian::U32;
 
 /// Blocks of a bitmap that a search for a long run looks at before it takes a shorter one.
 const PATIENCE: u64 = 8;
+/// Bytes of a bitmap that are changed at a time.
+const BYTES_AT_ONCE: usize = 64;
+/// As many bits.
+const BITS_AT_ONCE: u32 = 64 * 8;
 /// Groups that a search for the place of a directory looks at.
 const LOOKS: u64 = 64;
 
@@ -414,21 +418,36 @@ impl<D: BlockDevice> Txn<'_, D> {
         value: bool,
         otherwise: CorruptKind,
     ) -> Result {
-        let touched = bitmap::bytes_of(&range);
-        let shift = touched.start * 8;
-        let bytes = usize::try_from(touched.start)
-            .ok()
-            .zip(usize::try_from(touched.end).ok());
-        let (from, to) = bytes.ok_or(Errno::EIO)?;
-        let copy = self.read(block, |bytes| {
-            layout::payload(bytes).get(from..to).map(Vec::from)
-        })?;
-        let mut copy = copy.ok_or(Errno::EIO)?;
-        if !bitmap::change(&mut copy, range.start - shift..range.end - shift, value) {
-            return Err(otherwise.at(block));
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min((start / BITS_AT_ONCE + 1) * BITS_AT_ONCE);
+            if !self.change_few_bits(block, start..end, value)? {
+                return Err(otherwise.at(block));
+            }
+            start = end;
         }
-        let at = u16::try_from(from).map_err(|_| Errno::EIO)?;
-        self.write(block, layout::BLOCK_HEAD + at, &copy)
+        Ok(())
+    }
+
+    /// As [`Txn::change_bits`], for bits that a small buffer holds; `false` where one is wrong.
+    fn change_few_bits(&mut self, block: BlockNo, range: Range<u32>, value: bool) -> Result<bool> {
+        let touched = bitmap::bytes_of(&range);
+        let bits = range.start - touched.start * 8..range.end - touched.start * 8;
+        let from = u16::try_from(touched.start).map_err(|_| Errno::EIO)?;
+        let len = usize::try_from(touched.end - touched.start).map_err(|_| Errno::EIO)?;
+        let mut buffer = [0; BYTES_AT_ONCE];
+        let copy = buffer.get_mut(..len).ok_or(Errno::EIO)?;
+        let found = self.read(block, |bytes| {
+            let bytes = layout::payload(bytes).get(from.into()..)?.get(..len)?;
+            copy.copy_from_slice(bytes);
+            Some(())
+        })?;
+        found.ok_or(Errno::EIO)?;
+        if !bitmap::change(copy, bits, value) {
+            return Ok(false);
+        }
+        self.write(block, layout::BLOCK_HEAD + from, copy)?;
+        Ok(true)
     }
 
     /// A bitmap: its first block and its blocks.

@@ -13,6 +13,7 @@ use crate::space::CountChange;
 use crate::superblock::Geometry;
 use crate::volume::{ReadBlock, Volume};
 use alloc::vec::Vec;
+use bento::sync::RwLockWriteGuard;
 use bento::{BlockDevice, BlockNo, Errno, Result};
 use core::ops::Range;
 use journal::Tx;
@@ -70,6 +71,12 @@ impl<'f, D: BlockDevice> Txn<'f, D> {
         self.tx.write(block, usize::from(offset), bytes)
     }
 
+    /// Moves bytes of a block to where byte `to` is.
+    pub(crate) fn copy_within(&mut self, block: BlockNo, from: Range<u16>, to: u16) -> Result {
+        let from = usize::from(from.start)..usize::from(from.end);
+        self.tx.copy_within(block, from, usize::from(to))
+    }
+
     /// A newly allocated block of metadata, all zero.
     pub(crate) fn zero(&mut self, block: BlockNo) -> Result {
         self.tx.zero(block)
@@ -117,6 +124,12 @@ struct Staged<'n> {
     freed: bool,
 }
 
+/// How many inodes most changes have.
+const MANY: usize = 2;
+/// The most that one can have: a rename has two directories, what is renamed, what it replaces,
+/// and what is left in its place.
+const MOST: usize = 5;
+
 /// Which of the inodes of a [`Change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(usize);
@@ -131,10 +144,10 @@ pub(crate) struct Change<'f, 'n, D: BlockDevice> {
 impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
     /// Starts a transaction that may change `credits` blocks, those of the inodes included.
     pub(crate) fn begin(volume: &'f Volume<D>, credits: usize) -> Result<Self> {
-        Ok(Self {
-            txn: volume.begin(credits)?,
-            staged: Vec::new(),
-        })
+        let mut staged = Vec::new();
+        staged.try_reserve_exact(MANY).map_err(|_| Errno::ENOMEM)?;
+        let txn = volume.begin(credits)?;
+        Ok(Self { txn, staged })
     }
 
     /// As [`Change::begin`] with `credits` blocks and what it takes to add a name to the directory
@@ -170,6 +183,9 @@ impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
         let known = self.staged.iter().position(|s| s.node.ino() == node.ino());
         if let Some(index) = known {
             return Ok(Slot(index));
+        }
+        if self.staged.len() >= MOST {
+            return Err(Errno::EIO);
         }
         let inode = node.inode()?;
         self.staged.push(Staged {
@@ -224,17 +240,17 @@ impl<'f, 'n, D: BlockDevice> Change<'f, 'n, D> {
             if orphan != staged.listed {
                 orphan::mark(&mut self.txn, staged.inode.ino, orphan)?;
             }
-            if !staged.freed && staged.inode != staged.node.inode()? {
+            if !staged.freed && staged.inode != staged.node.read()?.inode {
                 staged.inode.store(&mut self.txn)?;
             }
         }
         let sequence = self.txn.tx.sequence();
-        let mut locked = Vec::with_capacity(self.staged.len());
-        for staged in &self.staged {
-            locked.push(staged.node.write()?);
+        let mut locked = [const { None::<RwLockWriteGuard<'_, State>> }; MOST];
+        for (lock, staged) in locked.iter_mut().zip(&self.staged) {
+            *lock = Some(staged.node.write()?);
         }
         self.txn.commit()?;
-        for (state, staged) in locked.iter_mut().zip(&self.staged) {
+        for (state, staged) in locked.iter_mut().flatten().zip(&self.staged) {
             **state = State {
                 inode: staged.inode,
                 sequence,

@@ -124,11 +124,10 @@ fn set_tail<T: Item, D: BlockDevice>(
     index: usize,
     items: &[T],
 ) -> Result {
-    let start = u16::try_from(index * size_of::<T>()).map_err(|_| Errno::EIO)?;
     if index + items.len() > usize::from(T::MOST) {
         return Err(Errno::EIO);
     }
-    txn.write(node.block, NODE_HEAD + start, items.as_bytes())?;
+    txn.write(node.block, item_at::<T>(index)?, items.as_bytes())?;
     set_count(txn, node.block, index + items.len())
 }
 
@@ -142,6 +141,30 @@ pub(in crate::dir) fn set_count<D: BlockDevice>(
     txn.write(block, layout::NODE_COUNT_AT, count.as_bytes())
 }
 
+/// Moves the items from `index` on to `to`; the node then ends with them.
+fn move_tail<T: Item, D: BlockDevice>(
+    txn: &mut Txn<'_, D>,
+    dir: &Inode,
+    node: &Node,
+    index: usize,
+    to: usize,
+) -> Result {
+    let len = count::<T, D>(txn, dir, node)?;
+    let moved = len.checked_sub(index).ok_or(Errno::EIO)?;
+    if to + moved > usize::from(T::MOST) {
+        return Err(Errno::EIO);
+    }
+    let (start, end) = (item_at::<T>(index)?, item_at::<T>(len)?);
+    txn.copy_within(node.block, start..end, item_at::<T>(to)?)?;
+    set_count(txn, node.block, to + moved)
+}
+
+/// Where item `index` of a node lies in its block.
+fn item_at<T: Item>(index: usize) -> Result<u16> {
+    let offset = u16::try_from(index * size_of::<T>()).map_err(|_| Errno::EIO)?;
+    Ok(NODE_HEAD + offset)
+}
+
 fn insert_at<T: Item, D: BlockDevice>(
     txn: &mut Txn<'_, D>,
     dir: &Inode,
@@ -149,9 +172,8 @@ fn insert_at<T: Item, D: BlockDevice>(
     index: usize,
     item: T,
 ) -> Result {
-    let mut items = tail(txn, dir, node, index)?;
-    items.insert(0, item);
-    set_tail(txn, node, index, &items)
+    move_tail::<T, D>(txn, dir, node, index, index + 1)?;
+    txn.write(node.block, item_at::<T>(index)?, item.as_bytes())
 }
 
 fn remove_at<T: Item, D: BlockDevice>(
@@ -160,8 +182,7 @@ fn remove_at<T: Item, D: BlockDevice>(
     node: &Node,
     index: usize,
 ) -> Result {
-    let items: Vec<T> = tail(txn, dir, node, index + 1)?;
-    set_tail(txn, node, index, &items)
+    move_tail::<T, D>(txn, dir, node, index + 1, index)
 }
 
 fn count<T: Item, D: BlockDevice>(txn: &Txn<'_, D>, dir: &Inode, node: &Node) -> Result<usize> {
@@ -269,7 +290,7 @@ pub(in crate::dir) fn remove<D: BlockDevice>(
     dir: &mut Inode,
     pair: Pair,
 ) -> Result {
-    let mut path = Vec::with_capacity(MAX_INDEX_DEPTH.into());
+    let mut path = Vec::new();
     let mut node = top(txn, dir)?.root;
     while node.depth > 0 {
         let (index, child, _) = child_of(txn, dir, &node, pair)?;
