@@ -83,12 +83,39 @@ pub(super) fn find(from: &impl ReadBlock, dir: &Inode, need: u16) -> Result<Opti
     Ok(Some(found))
 }
 
-/// What table `at` says of the block with gap `index` there.
-fn known(from: &impl ReadBlock, dir: &Inode, at: BlockNo, index: u16) -> Result<u16> {
-    look(from, dir, at, |bytes| {
-        let gap = gaps(bytes, dir.ino)?.get(usize::from(index));
-        gap.map(|gap| gap.get()).ok_or(CorruptKind::GapWrong)
-    })
+/// What the tables say of a block of entries.
+struct Known {
+    /// Which table.
+    number: usize,
+    table: BlockNo,
+    /// The largest gap of all its blocks.
+    largest: u16,
+    /// Where in the table the gap lies, and what it is.
+    at: u16,
+    gap: u16,
+}
+
+impl Known {
+    fn of(from: &impl ReadBlock, dir: &Inode, block: FileBlock) -> Result<Self> {
+        let (number, index) = place(block)?;
+        let (entry, _) = table(from, dir, number)?;
+        let table = BlockNo(entry.block.get());
+        let gap = look(from, dir, table, |bytes| {
+            let gap = gaps(bytes, dir.ino)?.get(usize::from(index));
+            gap.map(|gap| gap.get()).ok_or(CorruptKind::GapWrong)
+        })?;
+        Ok(Self {
+            number,
+            table,
+            largest: entry.largest.get(),
+            at: NODE_HEAD + GAP_SIZE * index,
+            gap,
+        })
+    }
+
+    fn write<D: BlockDevice>(&self, txn: &mut Txn<'_, D>, gap: u16) -> Result {
+        txn.write(self.table, self.at, U16::new(gap).as_bytes())
+    }
 }
 
 /// Block `block` of the directory has got a gap of `gap` bytes; no other gap of it has changed.
@@ -98,17 +125,15 @@ pub(super) fn raise<D: BlockDevice>(
     block: FileBlock,
     gap: u16,
 ) -> Result {
-    let (number, index) = place(block)?;
-    let (entry, _) = table(txn, dir, number)?;
-    let at = BlockNo(entry.block.get());
-    if gap <= known(txn, dir, at, index)? {
+    let known = Known::of(txn, dir, block)?;
+    if gap <= known.gap {
         return Ok(());
     }
-    txn.write(at, NODE_HEAD + GAP_SIZE * index, U16::new(gap).as_bytes())?;
-    if gap <= entry.largest.get() {
+    known.write(txn, gap)?;
+    if gap <= known.largest {
         return Ok(());
     }
-    set_table(txn, dir, number, at, gap)
+    set_table(txn, dir, known.number, known.table, gap)
 }
 
 /// Block `block` of the directory has a largest gap of `gap` bytes now.
@@ -118,19 +143,16 @@ pub(super) fn set<D: BlockDevice>(
     block: FileBlock,
     gap: u16,
 ) -> Result {
-    let (number, index) = place(block)?;
-    let (entry, _) = table(txn, dir, number)?;
-    let at = BlockNo(entry.block.get());
-    if known(txn, dir, at, index)? == gap {
+    let known = Known::of(txn, dir, block)?;
+    if gap == known.gap {
         return Ok(());
     }
-    let offset = NODE_HEAD + GAP_SIZE * index;
-    txn.write(at, offset, U16::new(gap).as_bytes())?;
-    let largest = look(txn, dir, at, |bytes| {
+    known.write(txn, gap)?;
+    let largest = look(txn, dir, known.table, |bytes| {
         let all = gaps(bytes, dir.ino)?.iter().map(|gap| gap.get());
         all.max().ok_or(CorruptKind::IndexCount)
     })?;
-    set_table(txn, dir, number, at, largest)
+    set_table(txn, dir, known.number, known.table, largest)
 }
 
 /// Writes what the top knows of table `number`.
