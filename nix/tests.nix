@@ -56,6 +56,8 @@ let
   longOnly = [
     "aio"
     "nfs"
+    "panic-hundred"
+    "upgrade-thousand"
   ];
   # And what one of the two kernels that do not move runs for both, for it hardly depends on them.
   isSlow =
@@ -94,7 +96,9 @@ let
     "hostile"
     "leaks"
     "load"
+    "panic-hundred"
     "power-cut"
+    "upgrade-thousand"
   ];
   # Measured where the accepted figures come from, and nowhere else.
   isMeasured =
