@@ -58,7 +58,7 @@ def prepare(trees):
     for tree in trees:
         machine.succeed(f"mkdir -p {SOURCE}/tree/{tree} && cp -rL {TREE}/{tree}/. {SOURCE}/tree/{tree}")
     machine.succeed(
-        f"cd {SOURCE} && tar cf tree.tar -C tree . && cd tree && git init -q . && git add . && git commit -q -m tree"
+        f"cd {SOURCE} && tar cf tree.tar -C tree . && cd tree && git init -q . && git add . && git commit -q --allow-empty -m tree"
         f" && git clone -q --bare . {SOURCE}/repository.git",
     )
 
