@@ -187,6 +187,7 @@ struct bento_latency;			/* stats.c */
 /* The log of a file system that records its use (log.c). */
 struct bento_log {
 	bool on;			/* BENTO_OPS_LOG of the instance in charge */
+	bool stopped;			/* the mount goes: @work is not queued any more */
 	struct delayed_work work;
 	struct mutex lock;		/* the rest; one fetch at a time */
 	struct task_struct *owner;	/* who holds it */

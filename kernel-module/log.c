@@ -369,13 +369,13 @@ static void bento_log_work(struct work_struct *work)
 
 void bento_log_schedule(struct bento_mount *bm)
 {
-	if (READ_ONCE(bm->log.on))
+	if (READ_ONCE(bm->log.on) && !READ_ONCE(bm->log.stopped))
 		mod_delayed_work(bento_wq, &bm->log.work, 0);
 }
 
 void bento_log_kick(struct bento_mount *bm, const struct bento_cx *cx)
 {
-	if (!(BIT_ULL(cx->op) & BENTO_LOG_OPS))
+	if (!(BIT_ULL(cx->op) & BENTO_LOG_OPS) || READ_ONCE(bm->log.stopped))
 		return;
 	if (cx->flags & BENTO_CX_DRAIN)
 		mod_delayed_work(bento_wq, &bm->log.work, 0);
@@ -440,8 +440,14 @@ void bento_log_init(struct bento_mount *bm)
 	INIT_DELAYED_WORK(&bm->log.work, bento_log_work);
 }
 
-/* Before the inodes go; what still waits is fetched by the sync of the unmount. */
+/*
+ * Before the inodes go; what still waits is fetched by the sync of the unmount. The unmount
+ * itself writes inodes, which is recorded: that must not queue the work once more, for it would
+ * run when @bm is gone. A work item that came before the flag may have queued it, hence the order.
+ */
 void bento_log_stop(struct bento_mount *bm)
 {
+	WRITE_ONCE(bm->log.stopped, true);
+	flush_workqueue(bento_wq);
 	cancel_delayed_work_sync(&bm->log.work);
 }

@@ -192,9 +192,9 @@ void bento_kill_sb(struct super_block *sb)
 {
 	struct bento_mount *bm = BENTO_M(sb);
 
-	/* Inodes under repair hold references, which their work items drop. */
 	if (bm) {
 		bento_log_stop(bm);
+		/* Inodes under repair hold references, which their work items drop. */
 		flush_workqueue(bento_wq);
 	}
 	/* A mount that failed half-way has no root, so that put_super() is not called. */
