@@ -8,9 +8,9 @@ use crate::base::{CRASHED, superblock};
 use crate::image::try_out;
 use crate::meter::{Disk, disk};
 use crate::script::Script;
-use bento::Result;
+use bento::{Result, crc32c};
 use bento_sim::{Caching, Image};
-use journal::{Journal, crc32c};
+use journal::Journal;
 use std::sync::LazyLock;
 use xv6::superblock::Super;
 

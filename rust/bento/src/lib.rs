@@ -18,6 +18,7 @@
 //! | [`request`] | [`Request`]: who asks, and when |
 //! | [`dirbuf`] | [`DirBuf`]: where `readdir` puts its entries |
 //! | [`mapped`] | data paths of a mapped file system, for hosts without iomap |
+//! | `crc32c` | [`crc32c()`] and [`crc32c_patched()`]: checksums of what is on a disk or in a state |
 //! | [`errno`] | [`Errno`] and [`Result`] |
 //! | [`sync`] | `Mutex` and `RwLock` whose `lock()?` fails with `EIO` after a panic |
 #![no_std]
@@ -26,6 +27,7 @@
 extern crate alloc;
 
 pub mod attr;
+mod crc32c;
 pub mod device;
 pub mod dirbuf;
 pub mod errno;
@@ -45,12 +47,8 @@ pub mod sync {
     };
 }
 
-/// What the processor does faster than portable code; see each function for where it may be called.
-pub mod processor {
-    pub use bento_sync::processor::{crc32c, crc32c_word};
-}
-
 pub use attr::{Attr, FileKind, InodeFlags, SetAttr, SetAttrMask, Timespec};
+pub use crc32c::{crc32c, crc32c_patched};
 pub use device::{BlockBuf, BlockDevice, BlockNo, BlockWrite, NoDevice, WriteOrder};
 pub use dirbuf::DirBuf;
 pub use errno::{Errno, Result};

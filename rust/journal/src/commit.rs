@@ -3,12 +3,11 @@
 
 use crate::Journal;
 use crate::area::Place;
-use crate::crc32c::crc32c;
 use crate::header::Header;
 use crate::record::{MAGIC, Record};
 use crate::state::Logged;
 use alloc::vec::Vec;
-use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder};
+use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Errno, Result, WriteOrder, crc32c};
 use core::ops::Range;
 
 /// The most blocks in one write.

@@ -2,8 +2,7 @@
 //! [`Header`]: where recovery begins (see `FORMAT.md`).
 
 use crate::area::{Area, Place};
-use crate::crc32c::crc32c;
-use bento::{Errno, Result};
+use bento::{Errno, Result, crc32c};
 
 /// Bytes of the header that mean something; all of them lie in the first sector of its block, so
 /// that a torn write leaves the old header or the new one.

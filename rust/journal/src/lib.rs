@@ -16,7 +16,7 @@
 //! | `checkpoint` | what the log holds goes home; the log may be overwritten |
 //! | `recover` | replay after a crash |
 //! | `handover` | live upgrade |
-//! | `area`, `header`, `record`, `crc32c` | the bytes of the log |
+//! | `area`, `header`, `record` | the bytes of the log |
 //!
 //! # Life of a change
 //! An operation stages it in its [`Tx`]; [`Tx::commit`] *publishes* it: it is in the cache and in
@@ -94,7 +94,6 @@ extern crate alloc;
 mod area;
 mod checkpoint;
 mod commit;
-mod crc32c;
 mod handover;
 mod header;
 mod journal;
@@ -108,7 +107,6 @@ mod state;
 mod table;
 mod tx;
 
-pub use crc32c::{crc32c, crc32c_patched};
 pub use journal::Journal;
 pub use staged::{Seal, Sealing};
 pub use tx::Tx;

@@ -2,8 +2,7 @@
 //! [`Record`]: the commit record of a transaction, which begins it in the ring (see `FORMAT.md`).
 
 use crate::area::Area;
-use crate::crc32c::crc32c;
-use bento::{Errno, Result};
+use bento::{Errno, Result, crc32c};
 
 /// Bytes per target and per revoked block.
 pub(crate) const NUMBER_SIZE: usize = 8;

@@ -3,12 +3,11 @@
 
 use crate::area::{Area, Place};
 use crate::commit::{BATCH, room, write_blocks, write_header, zeroed};
-use crate::crc32c::crc32c;
 use crate::header::Header;
 use crate::record::{self, ESCAPED, MAGIC, Record};
 use crate::table::Table;
 use alloc::vec::Vec;
-use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result, WriteOrder};
+use bento::{BlockBuf, BlockDevice, BlockNo, Errno, Result, WriteOrder, crc32c};
 
 /// Blocks of the log that are asked for at once.
 const AHEAD: u32 = 64;

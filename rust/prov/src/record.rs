@@ -2,8 +2,7 @@
 //! One record of the log, as bytes and back. `FORMAT.md` has the table.
 
 use alloc::vec::Vec;
-use bento::{Errno, Result, Timespec};
-use journal::crc32c;
+use bento::{Errno, Result, Timespec, crc32c};
 
 /// The first bytes of each record.
 pub const MAGIC: [u8; 4] = *b"PROV";

@@ -16,9 +16,11 @@ use crate::corrupt::CorruptKind;
 use crate::inode::Ino;
 use crate::layout::{self, BLOCK_HEAD, CHECKSUM_AT, INODE_SIZE, RawInode, RawSuper};
 use crate::superblock::Geometry;
-use bento::{BlockBuf, BlockDevice, BlockNo, BlockWrite, Result, WriteOrder};
+use bento::{
+    BlockBuf, BlockDevice, BlockNo, BlockWrite, Result, WriteOrder, crc32c, crc32c_patched,
+};
 use core::ops::Range;
-use journal::{Seal, Sealing, crc32c, crc32c_patched};
+use journal::{Seal, Sealing};
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 

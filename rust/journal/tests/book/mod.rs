@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The bytes of FORMAT.md, written here a second time.
 
+use bento::crc32c;
 use bento_sim::Image;
-use journal::crc32c;
 
 pub(crate) const BLOCK: usize = 4096;
 pub(crate) const MAGIC: &[u8; 8] = b"BLogTxn2";

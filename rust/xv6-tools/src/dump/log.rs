@@ -3,7 +3,7 @@
 
 use super::{Dump, good};
 use anyhow::Result;
-use journal::crc32c;
+use bento::crc32c;
 use std::io::Write;
 
 /// The header's magic, and that of the record of a transaction.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! CRC-32C (Castagnoli), as in RFC 3720 B.4: reflected polynomial `0x82f63b78`.
 
-use bento::processor;
+use bento_sync::processor;
 
 /// `TABLES[k][b]` is the effect of byte `b` followed by `k` zero bytes.
 static TABLES: [[u32; 256]; 8] = tables();
