@@ -112,13 +112,14 @@ with subtest("the history tells of all of them, oldest first"):
     assert {event[5] for event in events[:-1]} == {"0"} and events[-1][5] == status("pause_ns"), lines
 
 with subtest("a damaged state is refused"):
-    # The tag and the length of the first record.
-    for at in (0, 4):
+    # The tag, the length and the first bytes of the first record.
+    for at in (0, 4, 8, 9):
         arm(f"op=import action=damage:{at}")
         machine.fail(f"echo {first} > {upgrade_file()}")
         assert not armed(), "no state was damaged"
         assert "import failed" in status("last_error")
         expect_status(build=second, state="active", upgrades="1")
+    machine.succeed("dmesg | grep -q 'damaged: its checksum is wrong'")
     upgrade(first)
     expect_status(build=first, state="active", upgrades="2", last_error="")
 

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define BENTO_ABI_MAGIC		0x4f544e4542ULL	/* "BENTO" */
-#define BENTO_ABI_VERSION	5U
+#define BENTO_ABI_VERSION	6U
 
 #define BENTO_NAME_MAX		255U
 #define BENTO_BLOCK_SIZE	4096U
@@ -211,7 +211,7 @@ struct bento_mount_in {
 	__u32 options_len;
 	__u32 flags;		/* BENTO_MOUNT_* */
 	/* import only: */
-	const __u8 *state;
+	const __u8 *state;	/* as exported; its last record is a checksum of the others */
 	__u64 state_len;
 	__u32 schema;		/* version of the state */
 	__u32 pad;

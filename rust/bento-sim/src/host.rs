@@ -239,7 +239,8 @@ where
     {
         let mut out = StateWriter::new();
         self.fs.export(&mut out)?;
-        let state = StateReader::new(out.as_bytes())?;
+        let bytes = out.seal()?;
+        let state = StateReader::unseal(&bytes)?;
         let options = MountOptions {
             read_only: self.dev.read_only(),
             ..MountOptions::DEFAULT

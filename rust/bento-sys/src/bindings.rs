@@ -2,7 +2,7 @@
 // Generated from kernel-module/include/bento_abi.h by generate.sh: do not edit.
 
 pub const BENTO_ABI_MAGIC: u64 = 340716832066;
-pub const BENTO_ABI_VERSION: u32 = 5;
+pub const BENTO_ABI_VERSION: u32 = 6;
 pub const BENTO_NAME_MAX: u32 = 255;
 pub const BENTO_BLOCK_SIZE: u32 = 4096;
 pub const BENTO_STATE_MAX: u32 = 67108864;

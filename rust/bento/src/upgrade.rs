@@ -3,14 +3,19 @@
 //!
 //! State crosses as bytes, never as Rust values: the two builds share no layout. A state is a
 //! sequence of records `u32 tag, u32 len, bytes`, little-endian; a reader skips tags that it does
-//! not know.
+//! not know. On its way it has one more record at its end, the seal: tag [`SEAL`], and the
+//! crc32c of all bytes before that record.
 
-use crate::{Errno, FileSystem, MountOptions, Result};
+use crate::{Errno, FileSystem, MountOptions, Result, crc32c};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-/// The largest state in bytes (64 MiB).
+/// The largest state in bytes (64 MiB), its seal included.
 pub const MAX_STATE: usize = 64 << 20;
+/// The tag of the seal. No other record may have it.
+pub const SEAL: u32 = u32::MAX;
+/// The bytes of the seal: tag, length, checksum.
+const SEAL_LEN: usize = 12;
 
 /// A file system whose mounts survive the replacement of its code.
 pub trait Upgrade: FileSystem {
@@ -62,10 +67,27 @@ impl StateWriter {
     /// Adds a record.
     ///
     /// # Errors
-    /// `ENOMEM`; `E2BIG` where the state would exceed [`MAX_STATE`].
+    /// `ENOMEM`; `E2BIG` where the state would exceed [`MAX_STATE`]; `EINVAL` for [`SEAL`].
     pub fn record(&mut self, tag: u32, payload: &[u8]) -> Result {
+        if tag == SEAL {
+            return Err(Errno::EINVAL);
+        }
+        self.append(tag, payload, MAX_STATE - SEAL_LEN)
+    }
+
+    /// The whole state with its seal, to be read by [`StateReader::unseal`].
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn seal(mut self) -> Result<Vec<u8>> {
+        let sum = crc32c(0, &self.bytes);
+        self.append(SEAL, &sum.to_le_bytes(), MAX_STATE)?;
+        Ok(self.bytes)
+    }
+
+    fn append(&mut self, tag: u32, payload: &[u8], limit: usize) -> Result {
         let len = u32::try_from(payload.len()).map_err(|_| Errno::E2BIG)?;
-        if self.bytes.len() + payload.len() + 8 > MAX_STATE {
+        if self.bytes.len() + payload.len() + 8 > limit {
             return Err(Errno::E2BIG);
         }
         self.bytes
@@ -77,7 +99,7 @@ impl StateWriter {
         Ok(())
     }
 
-    /// The state so far.
+    /// The state so far, without a seal.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -91,7 +113,21 @@ pub struct StateReader<'a> {
 }
 
 impl<'a> StateReader<'a> {
-    /// A reader over `bytes`.
+    /// A reader over what [`StateWriter::seal`] made.
+    ///
+    /// # Errors
+    /// `EINVAL` where the seal is missing or does not fit the bytes before it, or as [`Self::new`].
+    pub fn unseal(bytes: &'a [u8]) -> Result<Self> {
+        let at = bytes.len().checked_sub(SEAL_LEN).ok_or(Errno::EINVAL)?;
+        let (state, seal) = bytes.split_at_checked(at).ok_or(Errno::EINVAL)?;
+        let (tag, sum, _) = split_record(seal).ok_or(Errno::EINVAL)?;
+        if tag != SEAL || sum != crc32c(0, state).to_le_bytes() {
+            return Err(Errno::EINVAL);
+        }
+        Self::new(state)
+    }
+
+    /// A reader over records without a seal.
     ///
     /// # Errors
     /// `EINVAL` where the records do not fill the bytes exactly.
@@ -131,7 +167,7 @@ fn split_record(bytes: &[u8]) -> Option<(u32, &[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{StateReader, StateWriter};
+    use super::{SEAL, StateReader, StateWriter};
     use crate::Errno;
 
     #[test]
@@ -145,6 +181,47 @@ mod tests {
         assert_eq!(state.find(2), Some(&b""[..]));
         assert_eq!(state.find(3), None);
         assert_eq!(state.records().count(), 3);
+    }
+
+    #[test]
+    fn a_sealed_state_comes_back_and_one_that_was_changed_anywhere_does_not() {
+        for payloads in [&[][..], &[&b"payload"[..], b""]] {
+            let mut out = StateWriter::new();
+            for payload in payloads {
+                out.record(1, payload).expect("small");
+            }
+            let mut bytes = out.seal().expect("memory");
+            let state = StateReader::unseal(&bytes).expect("well-formed");
+            assert!(
+                state
+                    .records()
+                    .map(|(_, payload)| payload)
+                    .eq(payloads.iter().copied())
+            );
+            for at in 0..bytes.len() * 8 {
+                bytes[at / 8] ^= 1 << (at % 8);
+                assert_eq!(
+                    StateReader::unseal(&bytes).err(),
+                    Some(Errno::EINVAL),
+                    "bit {at}"
+                );
+                bytes[at / 8] ^= 1 << (at % 8);
+            }
+            for len in 0..bytes.len() {
+                assert_eq!(
+                    StateReader::unseal(&bytes[..len]).err(),
+                    Some(Errno::EINVAL),
+                    "{len}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_system_cannot_write_a_seal() {
+        let mut out = StateWriter::new();
+        assert_eq!(out.record(SEAL, b"none"), Err(Errno::EINVAL));
+        assert!(out.as_bytes().is_empty());
     }
 
     #[test]

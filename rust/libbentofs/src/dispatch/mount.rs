@@ -92,7 +92,9 @@ pub(super) unsafe extern "C" fn import_state<F: KernelFs>(
         let options = unsafe { options(input) }?;
         let len = u32::try_from(input.state_len).map_err(|_| Errno::E2BIG)?;
         // SAFETY: in.
-        let state = StateReader::new(unsafe { bytes(input.state, len) })?;
+        let state = StateReader::unseal(unsafe { bytes(input.state, len) }).inspect_err(|_| {
+            log::error!("the state of {len} bytes is damaged: its checksum is wrong");
+        })?;
         let memory = reserve::<F>()?;
         let fs = F::import(dev, &options, input.schema, &state)?;
         // SAFETY: out.
@@ -129,7 +131,7 @@ pub(super) unsafe extern "C" fn export_state<F: KernelFs>(
     let call = |fs: &F| {
         let mut writer = StateWriter::new();
         fs.export(&mut writer)?;
-        let all = writer.as_bytes();
+        let all = writer.seal()?;
         let len = all.len() as u64;
         // SAFETY: `state` is what bentofs passed for this; the bytes are valid for their length.
         libbentoks::check(unsafe { bento_sys::bento_ks_state_write(state, all.as_ptr(), len) })

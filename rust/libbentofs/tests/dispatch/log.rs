@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Events, and the log.
 
-use crate::{PROBE, cx, errno, mock, mounted, state_of};
+use crate::{PROBE, cx, errno, mock, mounted, notes_of};
 use bento::Errno;
 use bento_sys::{
     BENTO_CX_DRAIN, BENTO_EVENT_FIRST_WRITE, BENTO_EVENT_OPEN, BENTO_LOG_MORE, BENTO_LOG_RESTART,
@@ -22,7 +22,7 @@ fn events_arrive_and_a_full_buffer_is_told() {
     for unknown in [0, 5, u32::MAX] {
         assert_eq!(errno(call!(PROBE, event(fs, root, unknown))), Errno::EINVAL);
     }
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     let expected = "event 5 Open of 42\nevent 5 FirstWrite of 42";
     assert!(notes.ends_with(expected), "{notes}");
     call!(PROBE, drop_node(root));

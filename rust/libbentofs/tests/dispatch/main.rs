@@ -19,7 +19,7 @@ mod refuse;
 mod space;
 mod xattr;
 
-use bento::Errno;
+use bento::{Errno, StateReader};
 use bento_sys::{
     BENTO_CAP_DEVICE, BENTO_MOUNT_REPAIR, bento_attr, bento_cx, bento_entry, bento_extent,
     bento_fs_ops, bento_mount_in, bento_mount_out, bento_rename_in, bento_setattr, bento_statfs,
@@ -75,6 +75,15 @@ fn state_of(table: &bento_fs_ops, fs: u64) -> Vec<u8> {
     state
 }
 
+/// The notes that the probe exports, which are the only record of its state.
+fn notes_of(table: &bento_fs_ops, fs: u64) -> String {
+    let bytes = state_of(table, fs);
+    let state = StateReader::unseal(&bytes).expect("a sealed state");
+    assert_eq!(state.records().count(), 1);
+    let notes = state.find(1).expect("the notes");
+    String::from_utf8_lossy(notes).into_owned()
+}
+
 fn errno(result: c_int) -> Errno {
     assert!(result < 0, "{result} is no error");
     Errno::from_raw(-result)
@@ -83,7 +92,7 @@ fn errno(result: c_int) -> Errno {
 #[test]
 fn the_head_of_the_table_names_the_build() {
     let table = PROBE;
-    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 5));
+    assert_eq!((table.magic, table.abi_version), (0x4f_544e_4542, 6));
     assert_eq!(table.size as usize, size_of::<bento_fs_ops>());
     assert_eq!(&table.name, b"probe\0\0\0\0\0\0\0\0\0\0\0");
     assert_eq!(&table.version[..6], b"1.2.3\0");
@@ -144,7 +153,7 @@ fn arguments_and_answers_pass_unchanged() {
         pad: 0,
     };
     assert_eq!(call!(PROBE, rename(fs, &rename)), 0);
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)[8..]).into_owned();
+    let notes = notes_of(&PROBE, fs);
     let expected = "mount MountOptions { read_only: false, repair: true, no_recovery: false, \
         discard: false, text: \"\" }\n\
         setattr 5 SetAttrMask(SIZE | CTIME | FLAGS) 11 Timespec { sec: 0, nsec: 0 } InodeFlags(NODUMP)\n\
@@ -223,7 +232,7 @@ fn state_goes_from_one_instance_to_the_next_if_the_version_fits() {
         let result = call!(PROBE, import_state(&next, &mut out));
         if fits {
             assert_eq!(result, 0);
-            let notes = String::from_utf8_lossy(&state_of(&PROBE, out.fs)).into_owned();
+            let notes = notes_of(&PROBE, out.fs);
             assert!(notes.ends_with(&format!("import {schema} true")), "{notes}");
             call!(PROBE, destroy(out.fs));
         } else {

@@ -2,7 +2,7 @@
 //! New inodes: what they start with and to whom they belong.
 
 use crate::probe::NODES;
-use crate::{PROBE, cx, errno, mock, mounted, state_of};
+use crate::{PROBE, cx, errno, mock, mounted, notes_of};
 use bento::Errno;
 use bento_sys::{bento_entry, bento_make_in, bento_xattr};
 use core::ptr;
@@ -57,7 +57,7 @@ fn new_inodes_carry_the_request_and_belong_to_the_caller() {
     // `mkdir` is not implemented there: the default.
     let none = call!(PROBE, mkdir(fs, root, &plain, &mut bento_entry::default()));
     assert_eq!(errno(none), Errno::ENOSYS);
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     let comm = *b"probe\0\0\0\0\0\0\0\0\0\0\0";
     let request = "Request { uid: 1000, gid: 100, pid: 42, now: Timespec { sec: 7, nsec: 8 },";
     let request = format!("{request} comm: {comm:?} }}");
@@ -108,7 +108,7 @@ fn impossible_attributes_of_a_new_inode_are_refused_before_anything_is_made() {
         call!(PROBE, create(fs, root, &make(&[one; 8]), &mut out)),
         0
     );
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     assert_eq!(notes.matches("create").count(), 1, "{notes}");
     for node in [root, out.node] {
         call!(PROBE, drop_node(node));

@@ -2,7 +2,7 @@
 //! Arguments that break the rules of `bento_abi.h` never reach the file system.
 
 use crate::make::make;
-use crate::{PROBE, cx, errno, input, mock, mounted, state_of};
+use crate::{PROBE, cx, errno, input, mock, mounted, notes_of};
 use bento::Errno;
 use bento_sys::{
     BENTO_MOUNT_DISCARD, BENTO_MOUNT_NORECOVERY, BENTO_MOUNT_RDONLY, bento_entry, bento_make_in,
@@ -43,7 +43,7 @@ fn names() {
     let longest = &long.as_bytes()[..255];
     let link = call!(PROBE, link(fs, root, root, longest.as_ptr(), 255));
     assert_eq!(link, 0);
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     assert_eq!(notes.lines().count(), 2, "mount and link: {notes}");
     call!(PROBE, drop_node(root));
     call!(PROBE, destroy(fs));
@@ -111,7 +111,7 @@ fn attributes_and_flags() {
         assert_eq!(errno(rename(flags)), Errno::EINVAL);
     }
     assert_eq!(rename(0b101), 0);
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     assert!(
         notes.ends_with("RenameFlags(NOREPLACE | WHITEOUT)"),
         "{notes}"
@@ -133,7 +133,7 @@ fn mount_flags() {
     assert_eq!(errno(mount(BENTO_MOUNT_NORECOVERY)), Errno::EINVAL);
     let all = BENTO_MOUNT_RDONLY | BENTO_MOUNT_NORECOVERY | BENTO_MOUNT_DISCARD;
     assert_eq!(mount(all), 0);
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, out.fs)).into_owned();
+    let notes = notes_of(&PROBE, out.fs);
     let expected = "read_only: true, repair: false, no_recovery: true, discard: true";
     assert!(notes.contains(expected), "{notes}");
     call!(PROBE, destroy(out.fs));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! fallocate, trim and discard.
 
-use crate::{PROBE, cx, errno, mock, mounted, state_of};
+use crate::{PROBE, cx, errno, mock, mounted, notes_of};
 use bento::Errno;
 use bento_sys::{bento_fallocate_in, bento_trim};
 
@@ -23,7 +23,7 @@ fn ranges_arrive_with_their_mode() {
         let input = range(mode, 4096, 8192, size);
         assert_eq!(call!(PROBE, fallocate(fs, root, &input)), 0);
     }
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     let expected = [
         ("Allocate", 0),
         ("Punch", 0),

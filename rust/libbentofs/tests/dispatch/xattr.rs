@@ -2,7 +2,7 @@
 //! Extended attributes.
 
 use crate::make::{make, xattr};
-use crate::{PROBE, cx, errno, mock, mounted, state_of};
+use crate::{PROBE, cx, errno, mock, mounted, notes_of};
 use bento::Errno;
 use bento_sys::{BENTO_XATTR_CREATE, BENTO_XATTR_REPLACE, bento_entry};
 use core::ptr;
@@ -26,7 +26,7 @@ fn attributes_are_set_read_listed_and_removed() {
     assert_eq!(call!(PROBE, listxattr(fs, root, ptr::null_mut(), 0)), 8);
     assert_eq!(call!(PROBE, listxattr(fs, root, buf.as_mut_ptr(), 8)), 8);
     assert_eq!(&buf, b"a.b\0c.d\0");
-    let notes = String::from_utf8_lossy(&state_of(&PROBE, fs)).into_owned();
+    let notes = notes_of(&PROBE, fs);
     let expected = "setxattr 5 user.a 5 XattrFlags(CREATE)\nremovexattr 5 user.a";
     assert!(notes.ends_with(expected), "{notes}");
     call!(PROBE, drop_node(root));

@@ -300,7 +300,8 @@ impl<F: FileSystem<Device: DataDevice + Clone>> Host<F> {
         }
         let mut out = StateWriter::new();
         self.fs.export(&mut out)?;
-        let state = StateReader::new(out.as_bytes())?;
+        let bytes = out.seal()?;
+        let state = StateReader::unseal(&bytes)?;
         let schema = *F::SCHEMA.end();
         let next = G::import(self.dev.clone(), &MountOptions::DEFAULT, schema, &state)?;
         let host = Host::around(next, self.dev.clone());
