@@ -464,7 +464,7 @@ void bento_panic_init(void);
 /* From now on @inst refuses everything; whoever waits for its locks leaves. */
 void bento_inst_fail(struct bento_inst *inst);
 int bento_inject_hit(struct bento_inst *inst);	/* slow path of bento_inject_check() */
-void bento_inject_damage(struct bento_mount *bm, u32 op, struct bento_state *state);
+void bento_inject_damage_hit(struct bento_mount *bm, u32 op, void *bytes, u64 len);
 void bento_inject_add(struct bento_mount *bm);
 const char *bento_op_name(u32 op);
 
@@ -474,6 +474,13 @@ static inline int bento_inject_check(struct bento_inst *inst)
 	if (likely(!READ_ONCE(inst->bm->inject.armed)))
 		return 0;
 	return bento_inject_hit(inst);
+}
+
+/* @bytes are what @op answered or is about to read: a fault may change one of them. */
+static inline void bento_inject_damage(struct bento_mount *bm, u32 op, void *bytes, u64 len)
+{
+	if (unlikely(READ_ONCE(bm->inject.armed)))
+		bento_inject_damage_hit(bm, op, bytes, len);
 }
 
 /* ----------------------------------------------------------------- sysfs.c */

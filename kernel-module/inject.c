@@ -23,7 +23,7 @@ enum bento_action {
 	BENTO_ACT_SLEEP,
 	BENTO_ACT_SLEEPPANIC,
 	BENTO_ACT_EIO,
-	BENTO_ACT_DAMAGE,		/* no service call: the state of an upgrade */
+	BENTO_ACT_DAMAGE,		/* no service call: a state, or what an operation answers */
 };
 
 /* "panic" is panic!(), "panic:NAME" another way: enum bento_panic. */
@@ -110,17 +110,16 @@ int bento_inject_hit(struct bento_inst *inst)
 	}
 }
 
-/* Turns over all bits of one byte of the state that @op is about to read, once. */
-void bento_inject_damage(struct bento_mount *bm, u32 op, struct bento_state *state)
+/* Turns over all bits of one byte, once. Fewer bytes than that wait for the next time. */
+void bento_inject_damage_hit(struct bento_mount *bm, u32 op, void *bytes, u64 len)
 {
 	struct bento_inject *inj = &bm->inject;
 
-	if (likely(!READ_ONCE(inj->armed)) || !state->len)
-		return;
 	spin_lock(&inj->lock);
-	if (inj->armed && inj->action == BENTO_ACT_DAMAGE && inj->op == op) {
+	if (inj->armed && inj->action == BENTO_ACT_DAMAGE && inj->op == op && inj->arg < len &&
+	    !--inj->nth) {
 		WRITE_ONCE(inj->armed, 0);
-		state->data[inj->arg % state->len] ^= 0xff;
+		((u8 *)bytes)[inj->arg] ^= 0xff;
 	}
 	spin_unlock(&inj->lock);
 }

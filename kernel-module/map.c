@@ -117,8 +117,10 @@ static int bento_map_ask(struct inode *inode, u64 pos, u64 len, unsigned int fla
 		if (!err && map->ext.is_new)
 			bento_refresh_blocks(&call, inode, node);
 	}
-	if (!err)
+	if (!err) {
+		bento_inject_damage(call.bm, call.cx.op, &map->ext, sizeof(map->ext));
 		err = bento_check_extent(&call, inode, &map->ext, pos, alloc);
+	}
 	if (!err && alloc && flags & BENTO_MAP_AHEAD && map->ext.is_new)
 		WRITE_ONCE(bi->ahead_end, max_t(loff_t, bi->ahead_end,
 						map->ext.offset + map->ext.len));

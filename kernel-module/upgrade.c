@@ -179,7 +179,7 @@ static int bento_upgrade_import(struct bento_upgrade *up, u32 op)
 	};
 	int err;
 
-	bento_inject_damage(up->old->bm, op, &up->state);
+	bento_inject_damage(up->old->bm, op, up->state.data, up->state.len);
 	err = bento_inst_start(up->new, op, &in);
 	return err ?: up->new->root == up->old->root ? 0 : -EUCLEAN;
 }
