@@ -147,7 +147,7 @@ __u32 bento_ks_dev_read_only(const struct bento_dev *dev)
 EXPORT_SYMBOL_GPL(bento_ks_dev_read_only);
 
 /* Blocks of a reading ahead: 1 MiB with the one that is wanted. */
-#define BENTO_AHEAD_MAX		255U
+#define BENTO_READ_AHEAD_MAX	255U
 
 /*
  * Buffers are never marked dirty, so the kernel never writes one. The lock word of a block
@@ -180,7 +180,7 @@ static int bento_buf_get(struct bento_dev *dev, u64 block, struct buffer_head **
  */
 static int bento_buf_fetch(struct bento_dev *dev, u64 block, u32 ahead, struct buffer_head *bh)
 {
-	u64 end = min(block + 1 + min(ahead, BENTO_AHEAD_MAX), dev->blocks);
+	u64 end = min(block + 1 + min(ahead, BENTO_READ_AHEAD_MAX), dev->blocks);
 	struct buffer_head *next;
 	struct blk_plug plug;
 
