@@ -54,6 +54,12 @@
 #endif
 #endif
 
+/*
+ * Before 6.6 iomap writes a whole folio where one block of it has changed: read ahead into large
+ * folios, a file would be written many times over by a database that syncs each block.
+ */
+#define BENTO_LARGE_FOLIOS		BENTO_KERNEL_GE(6, 6)
+
 /* Mount idmap: the first argument of most inode operations. */
 #if BENTO_KERNEL_GE(6, 3)
 typedef struct mnt_idmap bento_idmap;

@@ -85,7 +85,7 @@ void bento_inode_set_ops(struct inode *inode)
 		inode->i_op = &bento_file_iops;
 		inode->i_fop = mapped ? &bento_mapped_fops : &bento_fallback_fops;
 		inode->i_mapping->a_ops = mapped ? &bento_mapped_aops : &bento_fallback_aops;
-		if (mapped)
+		if (mapped && BENTO_LARGE_FOLIOS)
 			mapping_set_large_folios(inode->i_mapping);
 		break;
 	case S_IFDIR:
