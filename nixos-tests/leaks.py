@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Mounts, and creations and deletions of files, leave no memory behind: what the kernel holds does
-# not grow with their number.
+# not grow with their number. What is done most often takes none.
+import re
+
 CYCLES = 200 if LONG else 20
 FILES = 1_000_000 if LONG else 20_000
 BATCH = 500
@@ -25,6 +27,36 @@ def files(count):
         timeout=120 + count // 40,
     )
 
+
+def allocations(program):
+    """How often our modules ask the kernel for memory while PROGRAM, in perl, runs."""
+    events = "/sys/kernel/tracing/events/kmem"
+    histogram = "hist:keys=call_site.sym"
+    machine.succeed(
+        "mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing",
+        f"for e in kmalloc kmem_cache_alloc; do echo {histogram} > {events}/$e/trigger; done",
+        f"perl -e {shlex.quote(program)}",
+    )
+    counts = machine.succeed(f"cat {events}/kmalloc/hist {events}/kmem_cache_alloc/hist")
+    machine.succeed(f"for e in kmalloc kmem_cache_alloc; do echo '!{histogram}' > {events}/$e/trigger; done")
+    return sum(int(n) for n in re.findall(r"\[(?:bentofs|bento_xv6_\w+)\] *\} *hitcount: *([0-9]+)", counts))
+
+
+with subtest("what is done most often takes no memory"):
+    mount()
+    often = [
+        f'for (1..500) {{ open(F, ">", "{MNT}/f$_"); syswrite(F, "x" x 8192); close(F) }}',
+        f'for (1..500) {{ stat("{MNT}/f$_"); open(F, "<", "{MNT}/f$_"); sysread(F, $x, 8192); close(F) }}',
+        f'for (1..500) {{ stat("{MNT}/none$_") }}',
+        f'open(F, "+<", "{MNT}/f1"); for (1..500) {{ sysseek(F, 0, 0); syswrite(F, "y" x 8192) }}',
+    ]
+    made, used, missed, overwritten = [allocations(program) for program in often]
+    print(f"allocations: {made / 500} for a new file, {used} for 500 uses of files in memory,"
+          f" {missed} for 500 names that do not exist, {overwritten} for 500 overwrites", flush=True)
+    assert 500 <= made < 500 * 12, made
+    # A commit, which may fall into it, takes some.
+    assert used < 50 and missed < 50 and overwritten < 50
+    machine.succeed(f"umount {MNT}")
 
 with subtest(f"{CYCLES} times mounted and unmounted"):
     cycles(5)
