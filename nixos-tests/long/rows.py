@@ -53,16 +53,24 @@ def chosen(checks, words):
 
 
 def counted(text):
-    """What a scenario's output counts, in a few words."""
-    found = []
+    """What a scenario's output counts, in a few words: each line once, but those of power cuts added up."""
+    found, cuts = [], {}
     for line in text.splitlines():
         # What the driver and the guest's console say is no result, but a tool's own line may come
         # by the console.
         line = line.removeprefix("machine # ")
         match = None if line.startswith("driver: ") else COUNTED.search(line)
-        if match and match[1] not in found:
+        if match and match[1].startswith("powercut: ") and re.search(r"\d", match[1]):
+            cuts.setdefault(re.sub(r"\d+", "{}", match[1]), []).append([int(n) for n in re.findall(r"\d+", match[1])])
+        elif match and match[1] not in found:
             found.append(match[1])
-    return "; ".join(found)
+    return "; ".join(found + [added(shape, counts) for shape, counts in cuts.items()])
+
+
+def added(shape, counts):
+    """Lines that differ in their COUNTS alone as one, with the sums."""
+    line = shape.format(*map(sum, zip(*counts, strict=True)))
+    return line if len(counts) == 1 else f"{line} ({len(counts)} times)"
 
 
 def log_of(derivation):

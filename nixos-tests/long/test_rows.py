@@ -32,6 +32,9 @@ class Rows(unittest.TestCase):
                 "driver: machine: must succeed: fsx: no",
                 "machine # fsstress: 723 operations, 0 wrong",
                 "writer: powercut: 5 promises: 0 wrong",
+                "powercut: writing",
+                "powercut: 5 promises: 0 wrong",
+                "powercut: 7 promises on 3 files: 0 wrong",
                 "damaged disks: {'mounted': 3 | 4}",
                 "damaged disks: {'mounted': 3 | 4}",
                 "other: fsstress: chmod 81",
@@ -39,7 +42,8 @@ class Rows(unittest.TestCase):
         )
         self.assertEqual(
             rows.counted(text),
-            "fsstress: 723 operations, 0 wrong; powercut: 5 promises: 0 wrong; damaged disks: {'mounted': 3 | 4}",
+            "fsstress: 723 operations, 0 wrong; powercut: writing; damaged disks: {'mounted': 3 | 4}; "
+            "powercut: 10 promises: 0 wrong (2 times); powercut: 7 promises on 3 files: 0 wrong",
         )
 
     def test_a_partial_run_replaces_its_own_rows_alone(self):
