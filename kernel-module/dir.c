@@ -37,12 +37,11 @@ static int bento_leaf_readdir(struct inode *dir, loff_t pos, struct bento_readdi
 	bento_trace(&call, dir->i_ino, .a = cookie);
 	err = bento_ops(&call)->readdir(&call.cx, call.fs, node, cookie, rd->buf,
 					BENTO_READDIR_BUF, &rd->used, &rd->more);
-	if (!err)
-		bento_inject_damage(call.bm, call.cx.op, rd->buf, rd->used);
-	err = bento_leave(&call, err);
 	if (!err && (rd->used > BENTO_READDIR_BUF || (rd->more && !rd->used)))
 		err = -EIO;
-	return err;
+	if (!err)
+		bento_inject_damage(call.bm, call.cx.op, rd->buf, rd->used);
+	return bento_leave(&call, err);
 }
 
 /* A name from the disk goes to programs that trust the kernel. */
