@@ -159,6 +159,13 @@ class Scenarios(unittest.TestCase):
             if script != PRELUDE:
                 self.assertTrue(script.with_suffix(".toml").exists(), script)
 
+    def test_the_lines_that_a_scenario_runs_are_those_of_the_readme(self):
+        page = (FOLDER.parent / "kernel-module/README.md").read_text().splitlines()
+        tree = ast.parse((FOLDER / "observe.py").read_text())
+        lines = {n.targets[0].id: n.value for n in tree.body if isinstance(n, ast.Assign)}
+        for name in ("LIVE", "COUNTS"):
+            self.assertIn("    " + ast.literal_eval(lines[name]), page)
+
     def test_faults_are_found(self):
         for text, says in (
             ("machine.succed('true')", "has no succed()"),

@@ -144,6 +144,7 @@ let
       "deb/next" = debs.next;
       "deb/status" = scope.tools.dpkgStatus scope.kernel;
     };
+    observe.perf = scope.tools.perf;
     tutorial.tutorial = scope.callPackage ./debian/tutorial.nix { };
     # The packages of two generations, and what their units run.
     switch-unit = {

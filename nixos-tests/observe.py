@@ -8,6 +8,9 @@ machine.succeed("mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys
 TRACING = "/sys/kernel/tracing"
 DEBUG = f"/sys/kernel/debug/bentofs/{mount_id()}"
 dev = status("dev")
+# Lines of kernel-module/README.md (nix/test_scenarios.py compares them).
+LIVE = "cd /sys/kernel/tracing && echo 1 > events/bentofs/enable && cat trace_pipe"
+COUNTS = "perf record -q -a -e bentofs:op_exit -o ops.data sleep 5 && perf script -i ops.data -F trace:trace | awk '{ print $2, $3 }' | sort | uniq -c"
 
 
 def trace(on):
@@ -72,12 +75,29 @@ with subtest("op_enter has all that repeats a change, op_exit what came of it"):
     assert sorted(what for what, _ in enters) == sorted(what for what, _ in exits), events
 
 with subtest("the line of the README shows operations as they come"):
-    one_liner = "cd /sys/kernel/tracing && echo 1 > events/bentofs/enable && cat trace_pipe"
     machine.succeed(
-        f"timeout 200 bash -c '{one_liner}' > /run/live.out & for i in $(seq 100); do touch {MNT}/seen; rm {MNT}/seen;"
+        f"timeout 200 bash -c '{LIVE}' > /run/live.out & for i in $(seq 100); do touch {MNT}/seen; rm {MNT}/seen;"
         " grep -q 'unlink.*name=seen' /run/live.out && break; sleep 0.5; done; kill $!; grep -q 'unlink.*name=seen' /run/live.out"
     )
     trace(False)
+
+with subtest("perf's line of the README counts operations by what came of them"):
+    # Debian's perf, with those of its libraries that the guest does not have.
+    machine.succeed(
+        "printf '#!/bin/sh\\nLD_LIBRARY_PATH=%s/lib/x86_64-linux-gnu exec %s/bin/perf \"$@\"\\n' /etc/bento/perf/usr /etc/bento/perf/usr > /run/bin/perf",
+        "chmod 755 /run/bin/perf; perf --version >&2",
+    )
+    background("user", f"cd {MNT}; until test -e /run/counted; do mkdir one; ! mkdir one/two/three; rmdir one; sleep 0.1; done")
+    counted = {}
+    for line in machine.succeed(f"cd /run; {COUNTS}").splitlines():
+        number, what, result = line.split()
+        counted[what, result] = int(number)
+    machine.succeed("touch /run/counted")
+    finish("user")
+    assert counted["mkdir", "result=0"] > 2, counted
+    assert counted["lookup", "result=-2"] > 2, counted
+    # One more or less of each has begun before or ended after the five seconds.
+    assert abs(counted["mkdir", "result=0"] - counted["rmdir", "result=0"]) <= 1, counted
 
 with subtest("operations are counted, also when nobody asked for it"):
     before = counts()

@@ -162,6 +162,10 @@ let
     };
     emulator = unpack "debian-emulator" lock.roots.emulator;
     guest = unpack "debian-guest" lock.roots.guest;
+    # perf, and those of its libraries that the guest does not have.
+    perf = unpack "debian-perf" (
+      builtins.filter (name: !builtins.elem name lock.roots.guest) lock.roots.perf
+    );
     rust = inRoot scope.root ./unpack-rust.sh {
       name = "rust-${rustLock.version}";
       tarballs = map (c: fetch mirrors.rust (baseNameOf c.path) c.path c.sha256) rustLock.components;
