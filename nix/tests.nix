@@ -57,6 +57,7 @@ let
     "aio"
     "nfs"
     "panic-hundred"
+    "scale"
     "upgrade-thousand"
   ];
   # And what one of the two kernels that do not move runs for both, for it hardly depends on them.
@@ -75,6 +76,7 @@ let
           "prov-trouble"
           "replay"
           "switch-unit"
+          "threads"
           "tutorial"
         ];
         "6.12" = [
@@ -98,6 +100,7 @@ let
     "load"
     "panic-hundred"
     "power-cut"
+    "threads"
     "upgrade-thousand"
   ];
   # Measured where the accepted figures come from, and nowhere else.

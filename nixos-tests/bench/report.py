@@ -184,7 +184,7 @@ def growth_lines(result):
 SCALE = {
     "mount_new": "mount of an empty disk of 64 GiB, instructions",
     "mount_used": "mount of 64 GiB with 20,000 files, instructions",
-    "mount_full_log": "the same with a full log of 128 MiB to recover, instructions",
+    "mount_full_log": "the same with 1,750 changes in a log of 16 MiB to recover, instructions",
     "bytes_per_inode": "memory for each inode after stat, bytes",
     "bytes_per_inode_read": "memory for each inode after open and read, bytes",
 }
