@@ -61,7 +61,8 @@ with subtest("nothing is left of them"):
     machine.succeed(f"rm -rf {MNT}/w; sync -f {MNT}")
     grown = grown_since(before, f"{ROUNDS - ROUNDS // 4 - 1} panics")
     # A panic may keep what a destructor would have freed that panicked itself: `drop` and `double`.
-    assert grown["VmallocUsed"] < 200 and grown["Percpu"] < 100, grown
+    # The stacks of worker threads, which come and go, are in both.
+    assert grown["VmallocUsed"] - grown["KernelStack"] < 200 and grown["Percpu"] < 100, grown
     assert grown["SUnreclaim"] < 2048, grown
 
 with subtest("the disk is clean"):
